@@ -1,0 +1,44 @@
+"""Config of the ingest stage."""
+
+from pydantic import Field, field_validator
+
+from sslcore.config.base import StageConfig
+
+__all__ = ["FRAMES_PATTERN", "IngestConfig"]
+
+FRAMES_PATTERN = r"^(all|every [1-9]\d*|fps (\d+(\.\d+)?|\.\d+))$"
+
+
+class IngestConfig(StageConfig):
+    """Where images come from and what becomes of them."""
+
+    source: str = Field(min_length=1)
+    """A folder, a video, a text file of paths (.txt), or torchvision:NAME?arg=value&arg=value."""
+    labels: str = "auto"
+    """Where labels come from: auto (labels.csv in the source, else class folders one level deep, else
+    none), none, a .csv file inside the source with filename,label, or a pattern of the path such as
+    train/{label}/*."""
+    frames: str = Field(default="fps 1", pattern=FRAMES_PATTERN)
+    """Which frames of a video become samples: all, every N, or fps X (X frames per second)."""
+    min_side: int = Field(default=8, ge=1)
+    """Images with a side shorter than this many pixels go to quarantine."""
+    max_megapixels: float = Field(default=100.0, gt=0)
+    """Images with more million pixels than this go to quarantine (decompression bombs)."""
+    max_bad_fraction: float = Field(default=0.2, ge=0, le=1)
+    """Stop when more than this share of the files cannot be read."""
+    val_fraction: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the samples (by hash of their content; of whole videos) in the validation split."""
+    test_fraction: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the samples (by hash of their content; of whole videos) in the test split."""
+    shard_megabytes: int = Field(default=64, ge=1)
+    """A shard is closed when it has this many megabytes of encoded images."""
+    num_workers: int = Field(default=0, ge=0)
+    """Processes that read and decode; 0 means one per core."""
+
+    @field_validator("test_fraction")
+    @classmethod
+    def _room_for_training(cls, value: float, info: object) -> float:
+        val = getattr(info, "data", {}).get("val_fraction", 0.0)
+        if val + value >= 1:
+            raise ValueError(f"val_fraction + test_fraction must be < 1, got {val + value:g}")
+        return value
