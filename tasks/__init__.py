@@ -1,0 +1,1 @@
+"""One stage in one process, with its tracking; and the Prefect tasks that launch stages."""

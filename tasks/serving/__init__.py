@@ -1,0 +1,1 @@
+"""Files that travel with a registered model and run without sslflow."""
