@@ -1,0 +1,87 @@
+"""One run per stage under one parent; a tracking server that is down loses nothing."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tasks.fingerprints import plan_stage
+from tasks.tracking import Tracker, connect, send_kept
+from tasks.workspace import Workspace
+
+Make = Callable[[str], Workspace]
+NOBODY_LISTENS = "http://127.0.0.1:9"
+
+
+def track(workspace: Workspace, stage: str = "ingest") -> Tracker:
+    return Tracker(workspace, workspace.params(), plan_stage(workspace, stage))
+
+
+def finish(tracker: Tracker, folder: Path) -> None:
+    (folder / "note.json").write_text("{}")
+    tracker.metrics(1, {"loss": 2.0})
+    tracker.metrics(2, {"loss": 1.5})
+    tracker.finish("FINISHED", {"num_samples": 7}, [folder / "note.json", folder / "missing.json"])
+
+
+def test_a_stage_is_a_run_with_its_settings_metrics_and_files(make_workspace: Make, tmp_path: Path) -> None:
+    workspace = make_workspace("w")
+    tracker = track(workspace)
+    finish(tracker, tmp_path)
+    client = connect(workspace)
+    assert tracker.run_id is not None
+    run = client.get_run(tracker.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["ingest.source"] == "pictures"
+    assert [each.value for each in client.get_metric_history(tracker.run_id, "loss")] == [2.0, 1.5]
+    assert run.data.metrics["num_samples"] == 7
+    assert [each.path for each in client.list_artifacts(tracker.run_id)] == ["note.json"]
+
+
+def test_stages_of_one_pipeline_share_a_parent(
+    make_workspace: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = make_workspace("w")
+    parents = []
+    for key in ("first", "first", "second"):
+        monkeypatch.setenv("SSLFLOW_PIPELINE", key)
+        tracker = track(workspace)
+        finish(tracker, tmp_path)
+        run = connect(workspace).get_run(str(tracker.run_id))
+        parents.append(run.data.tags["mlflow.parentRunId"])
+    assert parents[0] == parents[1] != parents[2]
+    parent = connect(workspace).get_run(parents[0])
+    assert parent.data.metrics["ingest.num_samples"] == 7
+    assert parent.info.status == "FINISHED"
+
+
+def test_what_is_logged_while_the_server_is_down_is_sent_later(
+    make_workspace: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    workspace = make_workspace("w")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", NOBODY_LISTENS)
+    with caplog.at_level(logging.WARNING):
+        finish(track(workspace), tmp_path)
+    assert "the record is kept and the next stage sends it" in caplog.text
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    client = connect(workspace)
+    assert send_kept(workspace, client) == 1
+    (run,) = client.search_runs(
+        [client.get_experiment_by_name("sslflow").experiment_id], "tags.`sslflow.stage` = 'ingest'"
+    )  # type: ignore[union-attr]
+    assert [each.value for each in client.get_metric_history(run.info.run_id, "loss")] == [2.0, 1.5]
+    assert [each.path for each in client.list_artifacts(run.info.run_id)] == ["note.json"]
+    assert send_kept(workspace, client) == 0
+
+
+def test_the_data_set_is_an_input_of_the_run(make_workspace: Make, tmp_path: Path) -> None:
+    workspace = make_workspace("w")
+    dataset = workspace.root / "data" / "dataset"
+    dataset.mkdir(parents=True)
+    info = '{"fingerprint": "abc", "num_samples": 5, "num_labelled": 0, "source": "pictures"}'
+    (dataset / "dataset.json").write_text(info)
+    tracker = track(workspace, "pretrain")
+    finish(tracker, tmp_path)
+    (entry,) = connect(workspace).get_run(str(tracker.run_id)).inputs.dataset_inputs
+    assert (entry.dataset.name, entry.dataset.digest) == ("data/dataset", "abc")
