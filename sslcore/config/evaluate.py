@@ -20,6 +20,8 @@ class EvaluateConfig(StageConfig):
     """Weight penalty of the linear probe on standardized features."""
     raw_pixels_size: int = Field(default=32, ge=4)
     """Side in pixels of the images in the raw-pixel baseline."""
+    batch_size: int = Field(default=256, ge=1)
+    """Samples per forward pass of the networks it is compared with."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to run; auto takes a GPU when there is one."""
     num_workers: int = Field(default=2, ge=0)

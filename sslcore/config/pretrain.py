@@ -44,5 +44,7 @@ class PretrainConfig(StageConfig):
     """How often kNN accuracy and the collapse measures are taken on the validation split."""
     num_workers: int = Field(default=2, ge=0)
     """Processes that decode images; 0 decodes in the training process."""
+    cache_megabytes: float = Field(default=512, ge=0)
+    """Decoded training images that fit into this many megabytes are kept in memory and decoded once."""
     seed: int = Field(default=0, ge=0)
     """Seed of the weights, the order of samples and the views."""

@@ -18,7 +18,7 @@ class SelectConfig(StageConfig):
     """How many samples to pick; fewer when the pool is smaller."""
     pool: Literal["unlabelled", "all"] = "unlabelled"
     """Pick among the samples without a label, or among all."""
-    splits: tuple[str, ...] = ("train",)
+    splits: tuple[Literal["train", "val", "test"], ...] = Field(default=("train",), min_length=1)
     """Pick only from these splits, so that validation and test stay what they are."""
     seed: int = Field(default=0, ge=0)
     """Seed of the strategies that use chance."""
