@@ -13,11 +13,12 @@ class IngestConfig(StageConfig):
     """Where images come from and what becomes of them."""
 
     source: str = Field(min_length=1)
-    """A folder, a video, a text file of paths (.txt), or torchvision:NAME?arg=value&arg=value."""
+    """A folder, a video, a text file of paths (.txt), or torchvision:NAME?arg=value&arg=value (downloads go to
+    .state/torchvision unless root says otherwise)."""
     labels: str = "auto"
     """Where labels come from: auto (labels.csv in the source, else class folders one level deep, else
-    none), none, a .csv file inside the source with filename,label, or a pattern of the path such as
-    train/{label}/*."""
+    none), none, a .csv file inside the source with filename,label, or a pattern of the path with *, **, ?
+    and {label}, such as train/{label}/*. Labels in heldout.csv are hidden: only evaluate sees them."""
     frames: str = Field(default="fps 1", pattern=FRAMES_PATTERN)
     """Which frames of a video become samples: all, every N, or fps X (X frames per second)."""
     min_side: int = Field(default=8, ge=1)

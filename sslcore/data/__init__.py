@@ -1,0 +1,47 @@
+"""Sources, decoding, the Arrow store, and the datasets over it.
+
+Names are imported when they are first used: the workers that decode import neither torch nor pyarrow.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sslcore.data.dataset import SampleDataset
+    from sslcore.data.decode import decode_image, decode_resized
+    from sslcore.data.ingest import IngestReport
+    from sslcore.data.loader import EpochSampler, image_loader
+    from sslcore.data.manifest import DatasetInfo, read_dataset_info, read_manifest
+    from sslcore.data.media_dataset import MediaDataset
+
+__all__ = [
+    "DatasetInfo",
+    "EpochSampler",
+    "IngestReport",
+    "MediaDataset",
+    "SampleDataset",
+    "decode_image",
+    "decode_resized",
+    "image_loader",
+    "read_dataset_info",
+    "read_manifest",
+]
+
+_MODULES = {
+    "DatasetInfo": "manifest",
+    "EpochSampler": "loader",
+    "IngestReport": "ingest",
+    "MediaDataset": "media_dataset",
+    "SampleDataset": "dataset",
+    "decode_image": "decode",
+    "decode_resized": "decode",
+    "image_loader": "loader",
+    "read_dataset_info": "manifest",
+    "read_manifest": "manifest",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

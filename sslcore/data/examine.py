@@ -1,0 +1,156 @@
+"""Look at one file: hash it, decode it fully, and say what it is. Imports neither torch nor pyarrow."""
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from sslcore.data.decode import ImageError, decode_image, open_image
+from sslcore.data.frame_rule import make_frame_rule
+from sslcore.data.listing import SourceFile
+from sslcore.data.media import Limits
+from sslcore.data.quarantine import Problem
+from sslcore.data.video import VideoError, VideoPass
+
+__all__ = ["Finding", "FrameFinding", "encode_png", "examine_file", "hash_file"]
+
+PNG_LEVEL = 1  # of 9: encoding frames takes longer than decoding them, and the levels differ little in size
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFinding:
+    """A frame that was taken; its PNG lies in the video's spool file.
+
+    Attributes:
+        index: Its place in a plain decode.
+        time_seconds: When it is shown.
+        width: Pixels.
+        height: Pixels.
+        sha256: Of the PNG, in hex.
+        num_bytes: Of the PNG.
+    """
+
+    index: int
+    time_seconds: float
+    width: int
+    height: int
+    sha256: str
+    num_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What became of a file.
+
+    Attributes:
+        name: The file's name.
+        kind: ``image``, ``video``, or ``nothing`` when there is only a problem.
+        sha256: Of the file's bytes, in hex.
+        problem: Why it is in quarantine; a video that breaks has one and frames too.
+        width: Of an image, in pixels, upright.
+        height: Of an image, in pixels, upright.
+        num_frames: Frames that a video has, taken or not.
+        frames: Those that were taken.
+        data: An image's bytes as they were.
+    """
+
+    name: str
+    kind: str
+    sha256: str = ""
+    problem: Problem | None = None
+    width: int = 0
+    height: int = 0
+    num_frames: int = 0
+    frames: tuple[FrameFinding, ...] = ()
+    data: bytes = field(default=b"", repr=False)
+
+
+def examine_file(file: SourceFile, *, frames: str, limits: Limits, spool: Path) -> Finding:
+    """Read and decode a file.
+
+    Args:
+        file: What to look at.
+        frames: Which frames of a video to take.
+        limits: What images and frames must keep to.
+        spool: File that takes a video's frames, PNG after PNG.
+
+    Returns:
+        What it is, or the problem with it; bad files raise nothing.
+    """
+    try:
+        if Path(file.path).stat().st_size == 0:
+            return _bad(file, "zero_bytes", "the file is empty")
+        with warnings.catch_warnings():  # Pillow warns of what it mends, such as damaged EXIF blocks
+            warnings.simplefilter("ignore")
+            if file.kind == "video":
+                return _examine_video(file, frames, limits, spool)
+            return _examine_image(file, limits)
+    except (ImageError, VideoError) as error:
+        return _bad(file, error.reason, error.detail)
+    except OSError as error:
+        return _bad(file, "unreadable", error.strerror or type(error).__name__)
+
+
+def _bad(file: SourceFile, *reason: str) -> Finding:
+    return Finding(name=file.name, kind="nothing", problem=Problem(file.name, *reason))  # type: ignore[arg-type]
+
+
+def _examine_image(file: SourceFile, limits: Limits) -> Finding:
+    num_bytes = Path(file.path).stat().st_size
+    if num_bytes > limits.max_bytes:
+        megabytes = num_bytes / 1e6
+        return _bad(file, "too_large", f"{megabytes:.0f} MB, more than max_megapixels can need")
+    data = Path(file.path).read_bytes()
+    violated = limits.violated(*open_image(data).size)
+    if violated is not None:
+        return _bad(file, *violated)
+    width, height = decode_image(data).size
+    digest = hashlib.sha256(data).hexdigest()
+    return Finding(name=file.name, kind="image", sha256=digest, width=width, height=height, data=data)
+
+
+def _examine_video(file: SourceFile, frames: str, limits: Limits, spool: Path) -> Finding:
+    digest = hash_file(Path(file.path))
+    video = VideoPass(Path(file.path), make_frame_rule(frames))
+    taken: list[FrameFinding] = []
+    with spool.open("wb") as out:
+        for frame in video:
+            height, width = frame.pixels.shape[:2]
+            violated = limits.violated(width, height)
+            if violated is not None:
+                return _bad(file, *violated)
+            png = encode_png(Image.fromarray(frame.pixels))
+            out.write(png)
+            sha = hashlib.sha256(png).hexdigest()
+            taken.append(FrameFinding(frame.index, frame.time_seconds, width, height, sha, len(png)))
+    if not taken:
+        return _bad(file, "broken_video", video.broken or "no frame of it can be decoded")
+    problem = Problem(file.name, "broken_video", video.broken) if video.broken else None
+    return Finding(
+        name=file.name,
+        kind="video",
+        sha256=digest,
+        problem=problem,
+        num_frames=video.num_frames,
+        frames=tuple(taken),
+    )
+
+
+def encode_png(image: Image.Image) -> bytes:
+    """Return an image as a PNG; the same pixels always give the same bytes."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=PNG_LEVEL)
+    return buffer.getvalue()
+
+
+def hash_file(path: Path) -> str:
+    """Return the sha256 of a file's bytes in hex.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

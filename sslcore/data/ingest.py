@@ -1,0 +1,275 @@
+"""The ingest stage: from a source to a dataset folder. Nothing that can be read is lost.
+
+Every file is hashed; what the dataset before has stored is taken over as it is, the rest is decoded fully
+and appended in new shards. What cannot be read goes to quarantine. The same source, config and dataset
+before give the same bytes, for any number of workers and any order of the file system.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sslcore.config import IngestConfig
+from sslcore.data.assemble import Assembled, assemble
+from sslcore.data.examine import Finding, hash_file
+from sslcore.data.known import VIDEOS_FILE, Known, TakenFrames, write_taken_frames
+from sslcore.data.labels import LABELS_FILE, LabelSource, find_label_source, read_label_table
+from sslcore.data.listing import Listing, SourceFile, list_source
+from sslcore.data.manifest import write_dataset_info, write_heldout, write_manifest, write_quarantine
+from sslcore.data.media import Limits, accepted_extensions
+from sslcore.data.pool import Examination, examine_files
+from sslcore.data.quarantine import Problem, check_bad_fraction, count_reasons
+from sslcore.data.samples import Collection, Content, Sample
+from sslcore.data.store import ShardWriter
+from sslcore.data.torchvision_set import PREFIX, TorchvisionSet, open_torchvision
+from sslcore.errors import UserError
+from sslcore.monitor import SILENT, Monitor
+
+__all__ = ["HELDOUT_FILE", "IngestReport", "ingest"]
+
+HELDOUT_FILE = "heldout.csv"
+HASHED_AT_ONCE = 4096
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What was ingested.
+
+    Attributes:
+        summary: A line or two for a person.
+        figures: Counts by name.
+    """
+
+    summary: str
+    figures: dict[str, float]
+
+
+def ingest(
+    config: IngestConfig,
+    *,
+    output: Path,
+    previous: Path | None = None,
+    root: Path = Path("."),
+    monitor: Monitor = SILENT,
+) -> IngestReport:
+    """Read a source into ``output``.
+
+    Args:
+        config: What to read and how.
+        output: An empty folder.
+        previous: The last whole dataset; its shards are linked, not rewritten.
+        root: What a relative source is relative to.
+        monitor: Told of the files that are done.
+
+    Raises:
+        UserError: If the source is missing or has nothing that can be read, too many files are bad, a label
+            table is malformed, or a torchvision set cannot be opened.
+    """
+    known = Known(previous)
+    shards = output / "shards"
+    shards.mkdir(parents=True)
+    known.link_shards(shards)
+    writer = ShardWriter(shards, shard_bytes=config.shard_megabytes << 20)
+    intake = _Intake(config, known, Collection(known, writer), monitor)
+    if config.source.startswith(PREFIX):
+        labels, heldout = intake.torchvision(root)
+    else:
+        labels, heldout = intake.files(root, output / "spool")
+    writer.close()
+    result = assemble(
+        intake.collection.contents.values(),
+        config=config,
+        labels=labels,
+        heldout=heldout,
+        problems=intake.problems,
+        num_ignored=intake.num_ignored,
+        removed=known.rows_without,
+    )
+    _write(result, intake, output)
+    return _report(result, intake, writer.num_bytes)
+
+
+class _Intake:
+    """Takes in one source."""
+
+    def __init__(self, config: IngestConfig, known: Known, collection: Collection, monitor: Monitor) -> None:
+        self.config = config
+        self.known = known
+        self.collection = collection
+        self.monitor = monitor
+        self.problems: list[Problem] = []
+        self.num_ignored = 0
+        self.num_done = 0
+        self.limits = Limits(config.min_side, config.max_megapixels)
+
+    def torchvision(self, root: Path) -> tuple[LabelSource, dict[str, str] | None]:
+        if "{label}" in self.config.labels:
+            raise UserError("ingest.labels: a pattern needs file names, torchvision sets have none; use auto")
+        items = open_torchvision(self.config.source, root)
+        for finding in items.findings(lambda sha256: self.known.image(sha256) is not None, self.limits):
+            self._add(finding, root / "no-spool", len(items))
+        self._check(len(items))
+        return self._target_labels(items, root), None
+
+    def _target_labels(self, items: TorchvisionSet, root: Path) -> LabelSource:
+        if self.config.labels == "auto":
+            return LabelSource("targets" if items.labels else "none", table=items.labels)
+        return find_label_source(self.config.labels, root=root, images=[], videos=[])
+
+    def files(self, root: Path, spool: Path) -> tuple[LabelSource, dict[str, str] | None]:
+        listing = list_source(self.config.source, root)
+        self.problems += listing.problems
+        self.num_ignored = listing.num_ignored
+        if not listing.files and not listing.problems:
+            raise UserError(
+                f"ingest.source '{self.config.source}' has no image and no video ({listing.root}, "
+                f"{listing.num_ignored} other files); accepted are {accepted_extensions()}"
+            )
+        unknown = self._take_over(listing) if len(self.known) else listing.files
+        spool.mkdir()
+        # Long videos first, so that no worker is left alone with one at the end.
+        order = sorted(
+            unknown, key=lambda file: (file.kind != "video", -file.num_bytes * (file.kind == "video"))
+        )
+        how = Examination(self.config.frames, self.limits, spool)
+        for finding, frames in examine_files(order, how, num_workers=self.config.num_workers):
+            self._add(finding, frames, len(listing.files))
+        spool.rmdir()
+        self._check(len(listing.files) + len(listing.problems))
+        return self._file_labels(listing)
+
+    def _take_over(self, listing: Listing) -> list[SourceFile]:
+        """Add the files whose content is stored; return the others."""
+        unknown = []
+        for file, digest in _digests(listing.files, self.config.num_workers):
+            content = self._stored(file, digest) if digest else None
+            if content is None:
+                unknown.append(file)
+                continue
+            self.collection.add_known(file.name, content)
+            self._done(len(listing.files))
+        return unknown
+
+    def _stored(self, file: SourceFile, sha256: str) -> Content | None:
+        samples: list[Sample] = []
+        num_frames = 0
+        if file.kind == "image":
+            image = self.known.image(sha256)
+            samples = [image] if image is not None else []
+        elif (video := self.known.video(sha256, self.config.frames)) is not None:
+            num_frames, samples = video[0].num_frames, video[1]
+        if not samples or any(self.limits.violated(each.width, each.height) for each in samples):
+            return None
+        return Content(sha256, samples, num_frames)
+
+    def _add(self, finding: Finding, spool: Path, total: int) -> None:
+        if finding.problem is not None:
+            self.problems.append(finding.problem)
+        self.collection.add(finding, spool)
+        self._done(total)
+
+    def _done(self, total: int) -> None:
+        self.num_done += 1
+        self.monitor.progress(self.num_done, total, "files")
+
+    def _check(self, num_files: int) -> None:
+        kept = {name for content in self.collection.contents.values() for name in content.names}
+        lost = [each for each in self.problems if each.path not in kept]
+        check_bad_fraction(
+            lost,
+            num_files=num_files,
+            num_kept=len(kept),
+            max_bad_fraction=self.config.max_bad_fraction,
+            where=self.config.source,
+        )
+
+    def _file_labels(self, listing: Listing) -> tuple[LabelSource, dict[str, str] | None]:
+        contents = self.collection.contents.values()
+        names = {
+            is_video: [name for each in contents if each.is_video is is_video for name in each.names]
+            for is_video in (False, True)
+        }
+        labels = find_label_source(
+            self.config.labels, root=listing.root, images=names[False], videos=names[True]
+        )
+        heldout = listing.root / HELDOUT_FILE
+        return labels, read_label_table(heldout) if heldout.is_file() else None
+
+
+def _digests(files: list[SourceFile], num_workers: int) -> Iterator[tuple[SourceFile, str]]:
+    """Hash files in threads: hashing and reading both leave the interpreter free. Empty: unreadable."""
+
+    def digest(file: SourceFile) -> str:
+        with suppress(OSError):
+            return hash_file(Path(file.path))
+        return ""
+
+    with ThreadPoolExecutor(num_workers or os.cpu_count() or 1) as threads:
+        for start in range(0, len(files), HASHED_AT_ONCE):
+            part = files[start : start + HASHED_AT_ONCE]
+            yield from zip(part, threads.map(digest, part), strict=True)
+
+
+def _write(result: Assembled, intake: _Intake, output: Path) -> None:
+    write_manifest(result.rows, output / "manifest.parquet")
+    write_manifest(result.removed, output / "removed.parquet")
+    write_quarantine(intake.problems, output / "quarantine.parquet")
+    if result.heldout is not None:
+        write_heldout(result.heldout, output / "heldout.parquet")
+    whole = [each for each in intake.collection.contents.values() if each.is_video and each.whole]
+    if whole:
+        taken = [
+            TakenFrames(
+                sha256=each.sha256,
+                frames=intake.config.frames,
+                num_frames=each.num_frames,
+                taken=tuple(sample.frame_index or 0 for sample in each.samples),
+            )
+            for each in whole
+        ]
+        write_taken_frames(taken, output / VIDEOS_FILE)
+    write_dataset_info(result.info, output / "dataset.json")
+
+
+def _report(result: Assembled, intake: _Intake, num_bytes: int) -> IngestReport:
+    info = result.info
+    num_videos = sum(each.is_video for each in intake.collection.contents.values())
+    frames = f", {info.num_frames} frames of {num_videos} videos" if num_videos else ""
+    parts = [
+        f"{info.num_samples} samples ({info.num_images} images{frames}), {intake.collection.num_new} new",
+        f"{info.num_duplicates} duplicates" if info.num_duplicates else "",
+        f"{info.num_removed} removed" if info.num_removed else "",
+        f"{len(intake.problems)} in quarantine ({count_reasons(intake.problems)})" if intake.problems else "",
+        f"{info.num_ignored} other files ignored" if info.num_ignored else "",
+    ]
+    first = ", ".join(part for part in parts if part)
+    figures = {
+        "num_samples": info.num_samples,
+        "num_new": intake.collection.num_new,
+        "num_images": info.num_images,
+        "num_frames": info.num_frames,
+        "num_labelled": info.num_labelled,
+        "num_classes": info.num_classes,
+        "num_quarantined": info.num_quarantined,
+        "num_ignored": info.num_ignored,
+        "num_duplicates": info.num_duplicates,
+        "num_removed": info.num_removed,
+        "new_megabytes": num_bytes / 1e6,
+    }
+    return IngestReport(f"{first}\n{_label_line(result)}", {name: float(n) for name, n in figures.items()})
+
+
+def _label_line(result: Assembled) -> str:
+    info = result.info
+    if info.labels_from == "none":
+        return "no labels (ingest.labels says where to look)"
+    hint = {
+        "class folders": "; ingest.labels: none turns that off",
+        LABELS_FILE: "; ingest.labels: none leaves it unread",
+        "targets": "; ingest.labels: none turns that off",
+    }.get(info.labels_from, "")
+    notes = "".join(f", {note}" for note in result.notes)
+    return f"{info.num_labelled} labelled in {info.num_classes} classes, from {info.labels_from}{hint}{notes}"

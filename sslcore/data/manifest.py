@@ -1,0 +1,174 @@
+"""The tables and the summary of an ingested dataset: manifest, removed, heldout, quarantine, dataset.json."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sslcore.data.quarantine import Problem
+from sslcore.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "MANIFEST_SCHEMA",
+    "SCHEMA_VERSION",
+    "DatasetInfo",
+    "fingerprint",
+    "read_dataset_info",
+    "read_manifest",
+    "write_dataset_info",
+    "write_heldout",
+    "write_manifest",
+    "write_quarantine",
+]
+
+SCHEMA_VERSION = 1
+MANIFEST_SCHEMA = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("filename", pa.string()),
+        ("source", pa.string()),
+        ("kind", pa.string()),
+        ("sha256", pa.string()),
+        ("width", pa.int64()),
+        ("height", pa.int64()),
+        ("label", pa.string()),
+        ("split", pa.string()),
+        ("video", pa.string()),
+        ("frame_index", pa.int64()),
+        ("time_seconds", pa.float64()),
+        ("shard", pa.string()),
+        ("row", pa.int64()),
+        ("duplicates", pa.list_(pa.string())),
+    ]
+)
+QUARANTINE_SCHEMA = pa.schema([("path", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
+HELDOUT_SCHEMA = pa.schema([("sample_id", pa.string()), ("label", pa.string())])
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetInfo:
+    """What dataset.json says of a dataset.
+
+    Attributes:
+        schema_version: Of the format.
+        fingerprint: sha256 over the samples, their labels and splits; equal means the same data.
+        num_samples: Images and frames.
+        num_images: Samples that are images.
+        num_frames: Samples that are frames of videos.
+        num_labelled: Samples with a label.
+        num_classes: Distinct labels.
+        classes: The labels, sorted.
+        num_quarantined: Files that cannot be read, or not to their end.
+        num_ignored: Files that are neither image nor video.
+        num_duplicates: Further names of samples that are there already.
+        num_removed: Samples that are no longer in the source.
+        splits: Samples per split.
+        labels_from: ``class folders``, a CSV file's name, a pattern, ``targets`` or ``none``.
+        source: The source as it was configured.
+    """
+
+    schema_version: int
+    fingerprint: str
+    num_samples: int
+    num_images: int
+    num_frames: int
+    num_labelled: int
+    num_classes: int
+    classes: tuple[str, ...]
+    num_quarantined: int
+    num_ignored: int
+    num_duplicates: int
+    num_removed: int
+    splits: Mapping[str, int]
+    labels_from: str
+    source: str
+
+
+def fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return the sha256 over the sorted (sample_id, label, split) of manifest rows, in hex."""
+    digest = hashlib.sha256()
+    for line in sorted(f"{row['sample_id']}\t{row['label'] or ''}\t{row['split']}\n" for row in rows):
+        digest.update(line.encode())
+    return digest.hexdigest()
+
+
+def write_manifest(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write rows, sorted by filename and frame, as manifest.parquet or removed.parquet."""
+    ordered = sorted(rows, key=_order)
+    pq.write_table(pa.Table.from_pylist(ordered, schema=MANIFEST_SCHEMA), path)
+
+
+def _order(row: Mapping[str, Any]) -> tuple[str, int, str]:
+    index = row["frame_index"]
+    return row["filename"], -1 if index is None else index, row["sample_id"]
+
+
+def write_heldout(labels: Mapping[str, str], path: Path) -> None:
+    """Write hidden labels (sample_id to label), sorted by sample_id."""
+    rows = [{"sample_id": sample_id, "label": label} for sample_id, label in sorted(labels.items())]
+    pq.write_table(pa.Table.from_pylist(rows, schema=HELDOUT_SCHEMA), path)
+
+
+def write_quarantine(problems: Iterable[Problem], path: Path) -> None:
+    """Write quarantine.parquet, sorted by path."""
+    rows = [{"path": each.path, "reason": each.reason, "detail": each.detail} for each in sorted(problems)]
+    pq.write_table(pa.Table.from_pylist(rows, schema=QUARANTINE_SCHEMA), path)
+
+
+def write_dataset_info(info: DatasetInfo, path: Path) -> None:
+    """Write dataset.json."""
+    text = json.dumps(dataclasses.asdict(info), indent=2, ensure_ascii=False, sort_keys=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def read_manifest(dataset: Path) -> "pd.DataFrame":
+    """Read the manifest of an ingested dataset, a row per sample, sorted by filename.
+
+    Missing labels, videos, frame numbers and times are NA: test them with ``isna()``.
+
+    Args:
+        dataset: The folder that ingest wrote.
+
+    Raises:
+        UserError: If there is no dataset.
+    """
+    path = Path(dataset) / "manifest.parquet"
+    if not path.is_file():
+        raise UserError(f"no dataset in {dataset} (manifest.parquet is missing); run the ingest stage first")
+    frame: pd.DataFrame = pq.read_table(path).to_pandas(ignore_metadata=True)
+    frame["frame_index"] = frame["frame_index"].astype("Int64")
+    return frame
+
+
+def read_dataset_info(dataset: Path) -> DatasetInfo:
+    """Read dataset.json of an ingested dataset.
+
+    Raises:
+        UserError: If there is none, or it was written by another version.
+    """
+    path = Path(dataset) / "dataset.json"
+    if not path.is_file():
+        raise UserError(f"no dataset in {dataset} (dataset.json is missing); run the ingest stage first")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["classes"] = tuple(content["classes"])
+        info = DatasetInfo(**content)
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}); remove {dataset} and run the ingest stage"
+        ) from error
+    if info.schema_version != SCHEMA_VERSION:
+        raise UserError(
+            f"{path} has schema_version {info.schema_version}, this version reads {SCHEMA_VERSION}; "
+            f"remove {dataset} and run the ingest stage"
+        )
+    return info

@@ -1,0 +1,179 @@
+"""Examine many files, in worker processes where it pays, with the findings in the order of the files."""
+
+import dataclasses
+import os
+import queue
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from sslcore.data.examine import Finding, examine_file
+from sslcore.data.listing import SourceFile
+from sslcore.data.media import Limits
+from sslcore.data.worker import finding_from_message, receive, send
+from sslcore.errors import UserError
+
+__all__ = ["Examination", "examine_files"]
+
+# Below these, a process that starts costs more than it saves.
+SMALL_FILES = 300
+SMALL_BYTES = 32 << 20
+JOB_FILES = 32
+JOB_BYTES = 8 << 20
+JOBS_PER_WORKER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """How files are looked at.
+
+    Attributes:
+        frames: Which frames of a video to take.
+        limits: What images and frames must keep to.
+        spool: Folder for the frames of videos until they are in a shard.
+    """
+
+    frames: str
+    limits: Limits
+    spool: Path
+
+
+def examine_files(
+    files: list[SourceFile], examination: Examination, *, num_workers: int
+) -> Iterator[tuple[Finding, Path]]:
+    """Yield each file's finding, with the spool file of its frames, in the order of ``files``.
+
+    At most a few jobs per worker are under way, so memory does not grow with the number of files.
+
+    Args:
+        files: What to look at.
+        examination: How.
+        num_workers: Processes; 0 is one per core. Few files are read in this process all the same.
+
+    Raises:
+        UserError: If a worker process dies; names the file that it was reading.
+    """
+    wanted = num_workers or os.cpu_count() or 1
+    jobs = list(_jobs(files))
+    small = len(files) < SMALL_FILES and sum(file.num_bytes for file in files) < SMALL_BYTES
+    if wanted == 1 or small:
+        for number, file in enumerate(files):
+            spool = examination.spool / f"{number}"
+            frames, limits = examination.frames, examination.limits
+            yield examine_file(file, frames=frames, limits=limits, spool=spool), spool
+        return
+    yield from _in_processes(jobs, examination, min(wanted, len(jobs)))
+
+
+def _jobs(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
+    """Cut into jobs of a few files; a video is a job."""
+    job: list[SourceFile] = []
+    num_bytes = 0
+    for file in files:
+        alone = file.kind == "video"
+        if job and (alone or len(job) >= JOB_FILES or num_bytes + file.num_bytes > JOB_BYTES):
+            yield job
+            job, num_bytes = [], 0
+        job.append(file)
+        num_bytes += file.num_bytes
+        if alone:
+            yield job
+            job, num_bytes = [], 0
+    if job:
+        yield job
+
+
+def _in_processes(
+    jobs: list[list[SourceFile]], examination: Examination, num_workers: int
+) -> Iterator[tuple[Finding, Path]]:
+    workers: list[_Worker] = []
+    idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+
+    def run(number: int, job: list[SourceFile]) -> list[tuple[Finding, Path]]:
+        worker = idle.get()
+        try:
+            return worker.run(job, examination, examination.spool / f"{number}")
+        finally:
+            idle.put(worker)
+
+    with ExitStack() as stack, ThreadPoolExecutor(num_workers) as threads:
+        try:
+            for _ in range(num_workers):
+                workers.append(_Worker())
+                stack.callback(workers[-1].close)
+                idle.put(workers[-1])
+            window: deque[Future[list[tuple[Finding, Path]]]] = deque()
+            for number, job in enumerate(jobs):
+                window.append(threads.submit(run, number, job))
+                if len(window) >= num_workers * JOBS_PER_WORKER:
+                    yield from window.popleft().result()
+            while window:
+                yield from window.popleft().result()
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+            for worker in workers:
+                worker.kill()  # a thread that waits for it sees the end of its output
+
+
+class _Worker:
+    def __init__(self) -> None:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        command = [sys.executable, "-W", "ignore", "-m", "sslcore.data.worker", str(os.getpid())]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._jobs = cast(BinaryIO, self._process.stdin)
+        self._findings = cast(BinaryIO, self._process.stdout)
+        self._ready = False
+
+    def run(self, job: list[SourceFile], examination: Examination, spool: Path) -> list[tuple[Finding, Path]]:
+        """Have a job done; called by one thread at a time."""
+        if not self._ready:
+            if receive(self._findings) is None:
+                raise RuntimeError("a worker process of ingest did not start; its error is above")
+            self._ready = True
+        request = {
+            "files": [dataclasses.asdict(file) for file in job],
+            "frames": examination.frames,
+            "limits": dataclasses.asdict(examination.limits),
+            "spool": str(spool),
+        }
+        with suppress(BrokenPipeError):  # it has died: reading says so
+            send(self._jobs, request)
+        found: list[tuple[Finding, Path]] = []
+        for number, file in enumerate(job):
+            message = receive(self._findings)
+            if message is None:
+                raise UserError(self._epitaph(file))
+            content, data = message
+            if "failed" in content:
+                raise RuntimeError(f"a worker process of ingest failed at {file.name}:\n{content['failed']}")
+            found.append((finding_from_message(content, data), Path(f"{spool}-{number}")))
+        return found
+
+    def _epitaph(self, file: SourceFile) -> str:
+        code = self._process.wait()
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        return (
+            f"the process that was reading {file.name} {how}: the file crashes a decoder, or memory ran out; "
+            "move the file away, or set ingest.num_workers: 1"
+        )
+
+    def kill(self) -> None:
+        """End the process, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """Close the pipes, when no thread uses them any more."""
+        for stream in (self._jobs, self._findings):
+            with suppress(BrokenPipeError):
+                stream.close()
