@@ -49,7 +49,9 @@ def _with_free_sides(
     """Export with free sides and try it at another size; None if the architecture does not allow it."""
     other = torch.rand(3, 3, images.shape[2] + 32, images.shape[3] + 64)
     try:
-        program = torch.export.export(backbone, (images,), dynamic_shapes=({0: Dim.AUTO, **free},), strict=False)
+        program = torch.export.export(
+            backbone, (images,), dynamic_shapes=({0: Dim.AUTO, **free},), strict=False
+        )
         close = torch.allclose(program.module()(other), backbone(other), rtol=1e-3, atol=1e-4)
     except (AssertionError, RuntimeError, ValueError) as error:
         log.info("height and width stay fixed in the exported graph: %s", str(error).splitlines()[0])
