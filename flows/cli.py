@@ -123,7 +123,7 @@ def run(source: str | None, overrides: tuple[str, ...], json_output: bool) -> No
       sslflow run --source ~/footage
       sslflow run --set pretrain.epochs=200
     """
-    from flows.pipeline import run_pipeline
+    from flows.run import run_pipeline
 
     outcomes = run_pipeline(Workspace.find().root, source=source, overrides=overrides)
     if json_output:
@@ -181,8 +181,8 @@ def _set_source(workspace: Workspace, source: str) -> None:
     from tasks.versioning import set_source
 
     with workspace.lock():
-        set_source(workspace.root, source)
-    click.echo(f"params.yaml: ingest.source is now {source}", err=True)
+        place = set_source(workspace.root, source)
+    click.echo(f"params.yaml: ingest.source is {place}", err=True)
 
 
 def _print_json(content: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sslcore.config import Params
 from sslcore.errors import UserError
-from tasks.workspace import INPUTS, LABELS, OUTPUTS, Workspace
+from tasks.workspace import INPUTS, LABELS, OUTPUTS, STAGES, Workspace
 
 __all__ = ["Plan", "affected_stages", "plan_stage"]
 
@@ -60,7 +60,7 @@ def plan_stage(workspace: Workspace, stage: str, overrides: Sequence[str] = ()) 
     params = workspace.params(overrides)
     affected = affected_stages(workspace.params(), params)
     plans: dict[str, Plan] = {}
-    for name in (*INPUTS[stage], stage):
+    for name in _with_ancestors(stage):
         roots = {upstream: plans[upstream].root for upstream in INPUTS[name]}
         if name not in affected:
             plans[name] = Plan(name, workspace.root, roots, None)
@@ -74,6 +74,15 @@ def plan_stage(workspace: Workspace, stage: str, overrides: Sequence[str] = ()) 
                 f"{name} has not been run with these settings: type 'sslflow {name} {said}' first"
             )
     return plans[stage]
+
+
+def _with_ancestors(stage: str) -> list[str]:
+    """Return the stage and all it reads from, directly or not, in order."""
+    wanted = {stage}
+    for name in reversed(STAGES):
+        if name in wanted:
+            wanted.update(INPUTS[name])
+    return [name for name in STAGES if name in wanted]
 
 
 def _fingerprint(workspace: Workspace, stage: str, params: Params, plans: Mapping[str, Plan]) -> str:
@@ -119,5 +128,7 @@ def _listing(root: Path, source: str) -> str:
             file = Path(folder) / name
             if file.exists():
                 stat = file.stat()
-                digest.update(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode(errors="surrogateescape"))
+                digest.update(
+                    f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode(errors="surrogateescape")
+                )
     return digest.hexdigest()

@@ -10,10 +10,13 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+from PIL import Image
 
 from sslcore.errors import UserError
 from tasks import serving
@@ -115,10 +118,17 @@ def _log_embedder(run_id: str, graph: Path, spec: Path) -> str:
             code_paths=[str(_decode_file())],
             artifacts={"graph": str(graph), "spec": str(spec)},
             signature=mlflow.models.ModelSignature(inputs=inputs),
+            input_example=pd.DataFrame({"image": [_small_png()]}),
             pip_requirements=_requirements("torch", "numpy", "pandas", "pillow", "mlflow"),
             registered_model_name=EMBEDDER,
         )
     return str(logged.registered_model_version)
+
+
+def _small_png() -> bytes:
+    file = BytesIO()
+    Image.new("RGB", (2, 2)).save(file, "PNG")
+    return file.getvalue()
 
 
 def _decode_file() -> Path:

@@ -7,7 +7,7 @@ import pytest
 from sslcore.config import parse_params
 from sslcore.errors import UserError
 from tasks.fingerprints import WHOLE, affected_stages, plan_stage
-from tasks.workspace import Workspace
+from tasks.workspace import STAGES, Workspace
 
 
 @pytest.fixture
@@ -84,3 +84,8 @@ def test_a_stage_reads_its_upstream_where_the_override_put_it(workspace: Workspa
     plan = plan_stage(workspace, "embed", ["pretrain.epochs=3"])
     assert plan.place("pretrain") == upstream.root / "models" / "backbone"
     assert plan.root != upstream.root
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_has_a_plan_in_the_workspace(workspace: Workspace, stage: str) -> None:
+    assert plan_stage(workspace, stage).root == workspace.root

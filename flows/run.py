@@ -1,0 +1,98 @@
+"""Start the pipeline from the command line: checks first, then Prefect, which takes seconds to start."""
+
+import atexit
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from flows.overrides import Overrides
+from flows.preparation import prepared
+from tasks.telemetry import switch_off
+
+if TYPE_CHECKING:
+    from tasks.launch import StageOutcome
+
+__all__ = ["run_pipeline"]
+
+_SERVER = "prefect.server.api.server:create_app"
+
+
+def run_pipeline(
+    workspace: Path, *, source: str | None = None, overrides: Sequence[str] = ()
+) -> "list[StageOutcome]":
+    """Run the pipeline as a Prefect flow in this process; without PREFECT_API_URL, with Prefect's own server.
+
+    Args:
+        workspace: The workspace, or a folder in it.
+        source: A new source, relative to the current folder; written to params.yaml.
+        overrides: ``section.key=value`` words, for this run only.
+
+    Raises:
+        UserError: If the user has to change something; one line.
+        StageFailed: If a stage failed for another reason.
+    """
+    switch_off()
+    with prepared(workspace, source=source, overrides=overrides, base=Path.cwd()) as place:
+        typed = Overrides.from_words(overrides, params_file=place.params_file)
+        from flows.pipeline import pipeline
+
+        with _no_server_left():
+            state = pipeline(workspace=str(place.root), overrides=typed, return_state=True)
+        outcomes: list[StageOutcome] = state.result()
+        return outcomes
+
+
+@contextmanager
+def _no_server_left() -> Iterator[None]:
+    """See that Prefect's temporary server ends with this process, also when SIGTERM or SIGKILL ends it.
+
+    Prefect stops it at a normal exit only.
+    """
+    done = threading.Event()
+    threading.Thread(target=_tell_guard, args=(_guard(), done), daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+
+
+@cache
+def _guard() -> "subprocess.Popen[str]":
+    """Start a small shell that waits for the end of our pipe, and so of us, and then stops what we named."""
+    script = 'while read pid; do pids="$pids $pid"; done; [ -z "$pids" ] || kill $pids'
+    guard = subprocess.Popen(
+        ["/bin/sh", "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        text=True,
+    )
+    atexit.register(guard.communicate)  # registered before Prefect's own, so it runs after that
+    return guard
+
+
+def _tell_guard(guard: "subprocess.Popen[str]", done: threading.Event) -> None:
+    """Name the server to the guard as soon as it is there."""
+    assert guard.stdin is not None
+    for _ in range(600):
+        for child in psutil.Process().children():
+            if _is_server(child):
+                guard.stdin.write(f"{child.pid}\n")
+                guard.stdin.flush()
+                return
+        if done.wait(0.2):
+            return
+
+
+def _is_server(process: psutil.Process) -> bool:
+    try:
+        return _SERVER in process.cmdline()
+    except psutil.Error:
+        return False
