@@ -13,8 +13,8 @@ class IngestConfig(StageConfig):
     """Where images come from and what becomes of them."""
 
     source: str = Field(min_length=1)
-    """A folder, a video, a text file of paths (.txt), or torchvision:NAME?arg=value&arg=value (downloads go to
-    .state/torchvision unless root says otherwise)."""
+    """A folder, a video, a text file of paths (.txt), or torchvision:NAME?arg=value&arg=value (which
+    downloads to .state/torchvision unless root says otherwise)."""
     labels: str = "auto"
     """Where labels come from: auto (labels.csv in the source, else class folders one level deep, else
     none), none, a .csv file inside the source with filename,label, or a pattern of the path with *, **, ?
