@@ -31,7 +31,7 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype:
 
 def _is_fast_at_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # Matrix units for bf16 (AMX); without them bf16 is emulated and slower than fp32. Not public, so guarded.
     has_amx: Callable[[], bool] | None = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(has_amx()) if has_amx else False
+    return has_amx is not None and bool(has_amx())

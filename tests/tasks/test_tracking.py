@@ -67,9 +67,8 @@ def test_what_is_logged_while_the_server_is_down_is_sent_later(
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     client = connect(workspace)
     assert send_kept(workspace, client) == 1
-    (run,) = client.search_runs(
-        [client.get_experiment_by_name("sslflow").experiment_id], "tags.`sslflow.stage` = 'ingest'"
-    )  # type: ignore[union-attr]
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    (run,) = client.search_runs(experiments, "tags.`sslflow.stage` = 'ingest'")
     assert [each.value for each in client.get_metric_history(run.info.run_id, "loss")] == [2.0, 1.5]
     assert [each.path for each in client.list_artifacts(run.info.run_id)] == ["note.json"]
     assert send_kept(workspace, client) == 0
@@ -83,5 +82,7 @@ def test_the_data_set_is_an_input_of_the_run(make_workspace: Make, tmp_path: Pat
     (dataset / "dataset.json").write_text(info)
     tracker = track(workspace, "pretrain")
     finish(tracker, tmp_path)
-    (entry,) = connect(workspace).get_run(str(tracker.run_id)).inputs.dataset_inputs
+    inputs = connect(workspace).get_run(str(tracker.run_id)).inputs
+    assert inputs is not None
+    (entry,) = inputs.dataset_inputs
     assert (entry.dataset.name, entry.dataset.digest) == ("data/dataset", "abc")

@@ -20,7 +20,7 @@ from sslcore.report.build import ReportReport, report
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
-Inputs = dict[str, Path]
+Inputs = dict[str, Any]
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ def opened(
     return browser
 
 
-def test_no_error_and_no_request(opened: webdriver.Chrome) -> None:
+def test_no_error_and_no_request(opened: Any) -> None:
     assert opened.get_log("browser") == []
     requests = [
         entry["message"] for entry in opened.get_log("performance") if "requestWillBeSent" in entry["message"]
