@@ -31,14 +31,16 @@ class LineMonitor:
         self._sink = sink
         self._unit = ""
         self._last = 0.0
+        self._finished = False
 
     def progress(self, done: int, total: int | None, unit: str, **figures: float) -> None:
         """Log how far it is."""
         now = time.monotonic()
         if unit != self._unit:
-            self._unit, self._last = unit, now
-        finished = total is not None and done >= total
-        if finished or now - self._last >= SECONDS_BETWEEN_LINES:
+            self._unit, self._last, self._finished = unit, now, False
+        just_finished = total is not None and done >= total and not self._finished
+        self._finished = self._finished or just_finished
+        if just_finished or (now - self._last >= SECONDS_BETWEEN_LINES and not self._finished):
             self._last = now
             log.info("%d%s %s%s", done, "" if total is None else f" of {total}", unit, _shown(figures))
 

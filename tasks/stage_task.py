@@ -70,7 +70,8 @@ def stage_task(
             pipeline=_pipeline(),
             up_to_date=up_to_date,
         )
-        say(f"{name}: {outcome.status}: {outcome.summary}".rstrip(": "))
+        said = f" in {outcome.seconds:.1f} s" if outcome.status == "done" else f": {outcome.summary}"
+        say(f"{name}: {outcome.status}{said}")
         if outcome.status != "unchanged":
             _leave_artifact(outcome)
         return outcome

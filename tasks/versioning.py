@@ -45,9 +45,9 @@ def create_workspace(directory: Path, source: str | None = None) -> list[str]:
     root.mkdir(parents=True, exist_ok=True)
     said = _start_dvc(root)
     (root / "params.yaml").write_text(params_text(place), encoding="utf-8")
-    for template, name in (("dvc.yaml", "dvc.yaml"), ("prefect.yaml", "prefect.yaml")):
+    for name in ("dvc.yaml", "prefect.yaml"):
         if not (root / name).exists():
-            (root / name).write_text(_template(template), encoding="utf-8")
+            (root / name).write_text(_template(name), encoding="utf-8")
     _write_source_dep(root, place)
     _add_lines(root / ".gitignore", _template("gitignore").splitlines())
     labels = root / "data" / "labels" / "labels.csv"
@@ -61,7 +61,8 @@ def create_workspace(directory: Path, source: str | None = None) -> list[str]:
 
 
 def _template(name: str) -> str:
-    return files("tasks").joinpath("workspace_files", name).read_text(encoding="utf-8")
+    # Under their own names DVC would take them for pipelines of this repository.
+    return files("tasks").joinpath("workspace_files", f"{name}.template").read_text(encoding="utf-8")
 
 
 def _add_lines(path: Path, lines: list[str]) -> None:
