@@ -1,5 +1,7 @@
 """Sets of views: each sample its own chance, exactly repeatable."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -110,7 +112,7 @@ def test_a_tiny_image_still_gives_boxes_inside() -> None:
         ({"jitter_strength": 3.0}, r"hue must be in 0..0.5, got 0.6"),
     ],
 )
-def test_a_wrong_option_is_one_line(options: dict[str, float], message: str) -> None:
+def test_a_wrong_option_is_one_line(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build_views("simclr", image_size=16, **options)
 

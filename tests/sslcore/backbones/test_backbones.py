@@ -65,7 +65,7 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_torch_alone() -> None:
 
 def test_saving_is_deterministic_and_named_after_the_weights(tmp_path: Path) -> None:
     made = build_backbone(SMALL, image_size=32, seed=0)
-    for name, module in (("a", made), ("b", made.to(memory_format=torch.channels_last))):  # type: ignore[call-overload]
+    for name, module in (("a", made), ("b", made.to(memory_format=torch.channels_last))):
         (tmp_path / name).mkdir()
         info = save_backbone(tmp_path / name, module, backbone=SMALL, image_size=32)
         weights = (tmp_path / name / "backbone.safetensors").read_bytes()
