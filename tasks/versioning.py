@@ -45,7 +45,7 @@ def create_workspace(directory: Path, source: str | None = None) -> list[str]:
     root.mkdir(parents=True, exist_ok=True)
     said = _start_dvc(root)
     (root / "params.yaml").write_text(params_text(place), encoding="utf-8")
-    for name in ("dvc.yaml", "prefect.yaml"):
+    for name in ("dvc.yaml", "prefect.yaml", "prefect.toml"):
         if not (root / name).exists():
             (root / name).write_text(_template(name), encoding="utf-8")
     _write_source_dep(root, place)

@@ -154,7 +154,10 @@ def _report(config: SelectConfig, choice: _Choice, budget: int) -> SelectReport:
     where = f"the {', '.join(config.splits)} split{'s' if len(config.splits) > 1 else ''}"
     kind = "unlabelled samples" if config.pool == "unlabelled" else "samples"
     if not budget:
-        summary = f"nothing to pick: there are no {kind} in {where}"
+        summary = (
+            f"nothing to pick: there are no {kind} in {where}; "
+            "set select.splits, or select.pool: all, to pick from others"
+        )
     else:
         summary = f"{budget} of {len(choice.pool)} {kind} in {where} picked by {config.strategy}"
         if choice.labelled.size:

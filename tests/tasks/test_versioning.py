@@ -38,6 +38,7 @@ def test_a_new_workspace_is_one_that_dvc_understands(root: Path) -> None:
     config = (root / ".dvc" / "config").read_text()
     assert "analytics = false" in config
     assert "check_update = false" in config
+    assert "analytics_enabled = false" in (root / "prefect.toml").read_text()
 
 
 def test_params_yaml_shows_every_setting_with_its_default(root: Path) -> None:
