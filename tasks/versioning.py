@@ -190,7 +190,7 @@ def _write_source_dep(workspace: Path, source: str) -> None:
 
 
 def check_source_dep(workspace: Path, params: Params) -> None:
-    """Check that dvc.yaml depends on the source exactly when the source is a path.
+    """Check that the source is there, and that dvc.yaml depends on it exactly if it is a path.
 
     Raises:
         UserError: If not: DVC would look for a file of that name, or would not see that images were added.
@@ -198,6 +198,8 @@ def check_source_dep(workspace: Path, params: Params) -> None:
     stage = load_commented(workspace / "dvc.yaml").get("stages", {}).get("ingest", {})
     source = params.ingest.source
     deps = stage.get("deps") or []
+    if is_path(source) and not (workspace / Path(source).expanduser()).exists():
+        raise UserError(f"ingest.source {source} does not exist; name another with 'sslflow run --source S'")
     if is_path(source) != (_SOURCE_DEP in deps or source in deps):
         wrong = "does not depend on the source" if is_path(source) else "depends on a source that is no path"
         raise UserError(

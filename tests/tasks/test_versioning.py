@@ -90,6 +90,12 @@ def test_a_source_changed_by_hand_into_no_path_says_how_to_mend_dvc_yaml(root: P
         check_source_dep(root, Workspace(root).params())
 
 
+def test_a_source_that_went_away_is_said_before_anything_starts(root: Path) -> None:
+    (root.parent / "pictures").rmdir()
+    with pytest.raises(UserError, match="does not exist; name another with 'sslflow run --source S'"):
+        check_source_dep(root, Workspace(root).params())
+
+
 def test_a_broken_link_does_not_stop_dvc(tmp_path: Path) -> None:
     create_workspace(tmp_path / "w")
     source = tmp_path / "w" / "data" / "source"
