@@ -51,13 +51,23 @@ def connect(workspace: Workspace) -> "MlflowClient":
     workspace.state.mkdir(exist_ok=True)
     with (workspace.state / "mlflow.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        mlflow.set_tracking_uri(uri)
+        _use(uri)
         client = mlflow.MlflowClient(uri)
         if client.get_experiment_by_name(experiment_name()) is None:
             local = uri.startswith("sqlite:")
             place = (workspace.state / "mlartifacts").as_uri() if local else None
             client.create_experiment(experiment_name(), artifact_location=place)
     return client
+
+
+def _use(uri: str) -> None:
+    """Point MLflow at a store; it also writes the environment variable, by which a user chooses the store."""
+    import mlflow
+
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    if before is None:
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
 class Tracker:

@@ -1,10 +1,15 @@
-"""What all tests share: no telemetry, and no tracking server of the person who runs them."""
+"""What all tests share: no telemetry, no tracking server of the person who runs them, and their order."""
 
 import pytest
 
 from tasks.telemetry import switch_off
 
 switch_off()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run flows last: once one has started in a process, forked DataLoader workers die there (Prefect 3.8)."""
+    items.sort(key=lambda item: "prefect_server" in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(autouse=True)

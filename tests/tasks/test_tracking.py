@@ -74,6 +74,15 @@ def test_what_is_logged_while_the_server_is_down_is_sent_later(
     assert send_kept(workspace, client) == 0
 
 
+def test_two_workspaces_in_one_process_keep_to_their_own_stores(make_workspace: Make, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        finish(track(make_workspace(name)), tmp_path)
+    for name in ("a", "b"):
+        client = connect(Workspace(tmp_path / name))
+        experiments = [each.experiment_id for each in client.search_experiments()]
+        assert len(client.search_runs(experiments, "tags.`sslflow.stage` = 'ingest'")) == 1
+
+
 def test_the_data_set_is_an_input_of_the_run(make_workspace: Make, tmp_path: Path) -> None:
     workspace = make_workspace("w")
     dataset = workspace.root / "data" / "dataset"
