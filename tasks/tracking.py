@@ -61,7 +61,7 @@ def connect(workspace: Workspace) -> "MlflowClient":
 
 
 def _use(uri: str) -> None:
-    """Point MLflow at a store; it also writes the environment variable, by which a user chooses the store."""
+    """Point MLflow at a store, but leave alone the environment variable by which a user chooses one."""
     import mlflow
 
     before = os.environ.get("MLFLOW_TRACKING_URI")

@@ -8,7 +8,7 @@ switch_off()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run flows last: once one has started in a process, forked DataLoader workers die there (Prefect 3.8)."""
+    """Run flows last: once one has started in a process, forked DataLoader workers die (Prefect 3.8)."""
     items.sort(key=lambda item: "prefect_server" in getattr(item, "fixturenames", ()))
 
 
