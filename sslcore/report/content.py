@@ -2,26 +2,29 @@
 
 import csv
 import json
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from sslcore.backbones import read_model_info
 from sslcore.config import ReportConfig
 from sslcore.data import SampleDataset
-from sslcore.embedding import pca_2d, read_embeddings, tsne_2d
+from sslcore.embedding import read_embeddings
 from sslcore.errors import UserError
 from sslcore.labels import read_labels
 from sslcore.monitor import Monitor
 from sslcore.report.atlas import make_atlas
+from sslcore.report.map_points import choose_shown, map_points
 
 __all__ = ["gather"]
 
-MAPS = {"pca": pca_2d, "tsne": tsne_2d}
+MOST_LARGE = 400
+"""Selected samples, the first ones, that get a thumbnail of twice the size: some 4 kB each."""
 
 
 def gather(
@@ -39,90 +42,74 @@ def gather(
     """Return all that the page shows.
 
     Raises:
-        UserError: If an input is missing or does not belong to the others.
+        UserError: If an input is missing or cannot be used; names it and the stage that makes it.
     """
-    info = read_model_info(backbone)
     samples = SampleDataset(dataset)
-    picked = pd.read_parquet(selection / "selection.parquet")
-    quarantine = pd.read_parquet(dataset / "quarantine.parquet")
-    known = read_labels(labels, samples.manifest)
-    shown = _shown_samples(config, samples.manifest, picked)
-    points, tiles = _points(config, samples, embeddings, shown, picked, known)
-    atlas = make_atlas(samples, shown, tile_size=config.thumbnail_size, monitor=monitor)
-    return {
-        "title": config.title,
-        "modelId": info.model_id,
-        "dataset": json.loads((dataset / "dataset.json").read_text(encoding="utf-8")),
-        "model": info.model_dump(mode="json"),
-        "numLabelled": len(known),
-        "metrics": json.loads(metrics.read_text(encoding="utf-8")),
-        "history": _rows(backbone / "history.csv"),
-        "confusion": _confusion(plots / "confusion.csv"),
-        "atlas": atlas.as_json(),
-        "map": {"kind": config.map, "numSamples": len(samples), "points": points},
-        "selection": _selection(picked, tiles),
-        "quarantine": quarantine.sort_values("path").to_dict("records"),
-    }
-
-
-def _shown_samples(config: ReportConfig, manifest: pd.DataFrame, picked: pd.DataFrame) -> list[int]:
-    """Return rows of the manifest: all that were selected, and others at random up to the limit."""
-    is_picked = manifest["sample_id"].isin(picked["sample_id"]).to_numpy(dtype=bool)
-    others = np.flatnonzero(~is_picked)
-    room = max(0, config.max_points - int(is_picked.sum()))
-    drawn = np.random.default_rng(config.seed).permutation(others)[:room]
-    return sorted([*np.flatnonzero(is_picked).tolist(), *drawn.tolist()])
-
-
-def _points(
-    config: ReportConfig,
-    samples: SampleDataset,
-    embeddings: Path,
-    shown: list[int],
-    picked: pd.DataFrame,
-    known: Mapping[str, str],
-) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    info = read_model_info(backbone)
     stored = read_embeddings(embeddings)
-    row_of = {sample_id: row for row, sample_id in enumerate(stored.sample_ids)}
-    manifest = samples.manifest.iloc[shown]
-    ids = manifest["sample_id"].tolist()
-    missing = [sample_id for sample_id in ids if sample_id not in row_of]
-    if missing:
-        raise UserError(f"{len(missing)} samples have no embedding: run 'sslflow embed' first")
-    places = MAPS[config.map](stored.vectors[[row_of[each] for each in ids]], seed=config.seed)
-    ranks = dict(zip(picked["sample_id"], picked["rank"].tolist(), strict=True))
-    reasons = dict(zip(picked["sample_id"], picked["reason"], strict=True))
-    points = []
-    for tile, (row, place) in enumerate(zip(manifest.to_dict("records"), places.tolist(), strict=True)):
-        sample_id = row["sample_id"]
-        point = {"x": round(place[0], 4), "y": round(place[1], 4), "tile": tile, "name": row["filename"]}
-        point |= {"label": known.get(sample_id), "split": row["split"], "kind": row["kind"]}
-        if sample_id in ranks:
-            point |= {"rank": ranks[sample_id], "reason": reasons[sample_id]}
-        points.append(point)
-    return points, {sample_id: tile for tile, sample_id in enumerate(ids)}
+    measured = _read_json(metrics, stage="evaluate")
+    picked = _read_table(selection / "selection.parquet", stage="select").sort_values("rank")
+    known = read_labels(labels, samples.manifest)
+    shown = choose_shown(samples.manifest, picked, max_points=config.max_points, seed=config.seed)
+    points = map_points(config, samples.manifest.iloc[shown], stored, picked, known)
+    row_of = {sample_id: row for row, sample_id in enumerate(samples.manifest["sample_id"])}
+    large = [row_of[each] for each in picked["sample_id"] if each in row_of][:MOST_LARGE]
+    size = config.thumbnail_size
+    content = {
+        "title": config.title,
+        "model": info.model_dump(mode="json"),
+        "dataset": _read_json(dataset / "dataset.json", stage="ingest"),
+        "numLabelled": len(known),
+        "warnings": list(_mismatches(info.model_id, stored.model_id, measured, selection)),
+        "metrics": measured,
+        "history": _history(backbone / "history.csv"),
+        "confusion": _confusion(plots / "confusion.csv"),
+        "atlas": make_atlas(samples, shown, tile_size=size, monitor=monitor).as_json(),
+        "largeAtlas": make_atlas(samples, large, tile_size=2 * size).as_json(),
+        "map": {"kind": config.map, "numSamples": len(samples), "points": points},
+        "strategy": _metadata(selection).get(b"sslflow.strategy", b"an unnamed strategy").decode(),
+        "selection": _selection(
+            picked, {samples.manifest["sample_id"][row]: t for t, row in enumerate(large)}
+        ),
+        "quarantine": _records(
+            _read_table(dataset / "quarantine.parquet", stage="ingest").sort_values("path")
+        ),
+    }
+    return dict(_without_nan(content))
 
 
-def _selection(picked: pd.DataFrame, tiles: Mapping[str, int]) -> list[dict[str, Any]]:
-    return [
-        {
-            "rank": row["rank"],
-            "name": row["filename"],
-            "reason": row["reason"],
-            "tile": tiles.get(row["sample_id"]),
-        }
-        for row in picked.sort_values("rank").to_dict("records")
-    ]
+def _mismatches(
+    model_id: str, embedded_by: str, measured: Mapping[str, Any], selection: Path
+) -> Iterator[str]:
+    """Say which outputs are of another model than the backbone, as happens when stages are run by hand."""
+    selected_by = _metadata(selection).get(b"sslflow.model_id", model_id.encode()).decode()
+    made = {"embed": embedded_by, "evaluate": measured.get("model_id", model_id), "select": selected_by}
+    for stage, other in made.items():
+        if other != model_id:
+            yield f"{stage}: made with model {other}, not with {model_id}; run 'sslflow {stage}' again."
 
 
-def _rows(path: Path) -> list[dict[str, float]]:
-    """Read a table of numbers; what is empty is left out."""
+def _metadata(selection: Path) -> Mapping[bytes, bytes]:
+    return pq.read_schema(selection / "selection.parquet").metadata or {}
+
+
+def _selection(picked: pd.DataFrame, large: Mapping[str, int]) -> list[dict[str, Any]]:
+    names = {"rank": "rank", "filename": "name", "reason": "reason"}
+    rows = _records(picked[[*names]].rename(columns=names))
+    tiles = [large.get(sample_id) for sample_id in picked["sample_id"]]
+    return [row | {"large": tile} for row, tile in zip(rows, tiles, strict=True)]
+
+
+def _history(path: Path) -> list[dict[str, float]]:
+    """Read the numbers of each epoch; what was not measured is left out."""
+    if not path.is_file():
+        return []
     with path.open(encoding="utf-8", newline="") as file:
         return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
 
 
 def _confusion(path: Path) -> dict[str, Any] | None:
-    """Count actual against predicted; None without test labels."""
+    """Count actual against predicted, rows being actual; None without test labels."""
     if not path.is_file():
         return None
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -131,3 +118,34 @@ def _confusion(path: Path) -> dict[str, Any] | None:
     classes = sorted({*table["actual"], *table["predicted"]})
     counts = Counter(zip(table["actual"], table["predicted"], strict=True))
     return {"classes": classes, "counts": [[counts[a, p] for p in classes] for a in classes]}
+
+
+def _read_table(path: Path, *, stage: str) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} is not there: run 'sslflow {stage}' first") from None
+    except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
+        raise UserError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def _read_json(path: Path, *, stage: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise UserError(f"{path} is not there: run 'sslflow {stage}' first") from None
+    except ValueError as error:
+        raise UserError(f"{path} is no JSON object: {error}") from None
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _without_nan(value: Any) -> Any:
+    """Replace what JSON in a browser has no word for (NaN, infinity) by null."""
+    if isinstance(value, dict):
+        return {key: _without_nan(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

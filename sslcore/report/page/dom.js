@@ -1,51 +1,56 @@
 "use strict";
-// Small pieces that the other scripts share. Text from outside only ever becomes textContent.
+// Small pieces that the other scripts share. Text from outside only ever becomes a text node.
 
 const content = JSON.parse(document.getElementById("content").textContent);
 const byId = (id) => document.getElementById(id);
+const SVG_TAGS = new Set(["svg", "path", "line", "text", "circle", "rect", "g"]);
 
-/** Make an element: make("p", {class: "quiet"}, "text", child, ...). */
+/** Make an element: make("p", {class: "quiet"}, "text", child, ...); null children are left out. */
 function make(tag, attributes = {}, ...children) {
-  const svg = ["svg", "path", "line", "text", "circle", "rect"].includes(tag);
-  const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  const element = SVG_TAGS.has(tag)
+    ? document.createElementNS("http://www.w3.org/2000/svg", tag)
+    : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children.filter((child) => child !== null && child !== undefined).map((child) => (child instanceof Node ? child : String(child))));
+  element.append(...children.filter((child) => child !== null && child !== undefined));
   return element;
 }
 
-const percent = (share) => (share * 100).toFixed(1) + " %";
-const plural = (count, one, many) => count.toLocaleString("en") + " " + (count === 1 ? one : many || one + "s");
+/** A row of a table; `header` says which tag the first cell gets. */
+function row(cells, header = "td") {
+  const scope = header === "th" ? { scope: "row" } : {};
+  return make("tr", {}, ...cells.map((cell, index) => (index ? make("td", {}, cell) : make(header, scope, cell))));
+}
 
-function shortNumber(value) {
-  if (value !== 0 && (Math.abs(value) < 0.001 || Math.abs(value) >= 1e5)) return value.toExponential(1);
+const headRow = (names) => make("tr", {}, ...names.map((name) => make("th", { scope: "col" }, name)));
+
+const count = (number) => number.toLocaleString("en");
+const plural = (number, one, many = one + "s") => count(number) + " " + (number === 1 ? one : many);
+const percent = (share) => (share * 100).toFixed(1) + " %";
+const words = (name) => String(name).replaceAll("_", " ");
+
+/** A number in four digits or so. */
+function short(value) {
+  if (value !== 0 && (Math.abs(value) < 0.0001 || Math.abs(value) >= 1e5)) return value.toExponential(1);
   return String(Number(value.toPrecision(4)));
 }
 
-// The sheets are set once as style properties, so that thousands of thumbnails share one image.
-content.atlas.sheets.forEach((sheet, index) => {
-  document.documentElement.style.setProperty("--sheet-" + index, "url(" + sheet.uri + ")");
-});
-
-/** Where a tile lies: its sheet, left and top in the sheet's pixels. */
-function tilePlace(tile) {
-  const { tileSize, columns, tilesPerSheet } = content.atlas;
-  const place = tile % tilesPerSheet;
-  return { sheet: Math.floor(tile / tilesPerSheet), left: (place % columns) * tileSize, top: Math.floor(place / columns) * tileSize };
+/** A file name with its folder in a quieter tone, so that the names line up for the eye. */
+function fileName(name) {
+  const cut = name.lastIndexOf("/") + 1;
+  return make("span", { class: "file" }, make("span", { class: "folder" }, name.slice(0, cut)), name.slice(cut));
 }
 
-/** A thumbnail of a tile, `size` pixels wide on the page. */
-function thumbnail(tile, size) {
-  const { sheet, left, top } = tilePlace(tile);
-  const scale = size / content.atlas.tileSize;
-  const element = make("span", { class: "thumb", "data-tile": tile, "aria-hidden": "true" });
-  element.style.width = element.style.height = size + "px";
-  element.style.backgroundImage = "var(--sheet-" + sheet + ")";
-  element.style.backgroundSize = content.atlas.sheets[sheet].width * scale + "px auto";
-  element.style.backgroundPosition = -left * scale + "px " + -top * scale + "px";
-  return element;
-}
-
-/** Colours that stay apart for neighbours in a list, in light and dark. */
-function paletteColour(index) {
-  return "hsl(" + ((index * 137.508 + 215) % 360).toFixed(0) + " 65% " + [48, 60, 38][index % 3] + "%)";
+/** A button that shows the next rows of a long list; `more` draws up to a number of them. */
+function paged(button, total, step, draw) {
+  let shown = Math.min(step, total());
+  const update = () => {
+    draw(shown);
+    button.hidden = shown >= total();
+    button.textContent = "Show " + count(Math.min(step, total() - shown)) + " more of " + count(total());
+  };
+  button.onclick = () => {
+    shown = Math.min(shown + step, total());
+    update();
+  };
+  update();
 }

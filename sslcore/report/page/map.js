@@ -1,225 +1,248 @@
 "use strict";
-// The map: a canvas with pan, zoom, hover, keyboard and a legend that switches groups off.
+// The map of the embeddings: what is drawn, coloured, hidden, found and shown.
+
+// Hues that stay apart, also for most colour-blind eyes, on light and on dark ground.
+const PALETTE = [
+  "#3b76e1", "#ef8a1f", "#1e9e84", "#d8405f", "#8f63d9", "#c7a500",
+  "#56b1ea", "#97623f", "#e57ab7", "#6d9f2f", "#12a3b8", "#a2527e",
+];
+const GREY = "#8b9099";
+const NOT_SAID = new Set(["no label", "not selected"]);
+
+/** What the samples can be coloured by. */
+const GROUPINGS = {
+  label: ["label", (point) => point.label ?? "no label"],
+  split: ["split", (point) => point.split],
+  selected: ["selected", (point) => ("rank" in point ? "selected" : "not selected")],
+  folder: ["folder", (point) => (point.name.includes("/") ? point.name.split("/")[0] + "/" : "(top)")],
+  kind: ["image or frame", (point) => point.kind],
+  source: ["source", (point) => point.source],
+};
+
+function paletteColour(index) {
+  if (index < PALETTE.length) return PALETTE[index];
+  return "hsl(" + ((index * 137.508) % 360).toFixed(0) + " 60% " + [46, 62, 36][index % 3] + "%)";
+}
 
 class EmbeddingMap {
   constructor(points) {
     this.points = points;
     this.canvas = byId("map");
     this.tip = byId("tip");
+    this.camera = new Camera(points);
+    this.current = null; // the point that is shown
+    this.kept = false; // whether it stays when the pointer leaves it
+    this.found = null; // a set of indices while something is searched for
+    this.spotlight = null; // the group under the pointer in the legend
+    this.setGrouping("label");
+    new ResizeObserver(() => this.redraw()).observe(this.canvas);
+    thumbnails.ready().then(() => this.redraw());
+  }
+
+  setGrouping(key) {
+    const [title, groupOf] = GROUPINGS[key];
+    this.groups = this.points.map(groupOf);
+    this.counts = new Map();
+    for (const name of [...this.groups].sort()) this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+    const named = [...this.counts.keys()].filter((name) => !NOT_SAID.has(name));
+    this.colours = new Map(named.map((name, index) => [name, paletteColour(index)]));
     this.hidden = new Set();
-    this.current = null;
-    this.zoom = 0.94;
-    this.centre = [0, 0];
-    this.sheets = content.atlas.sheets.map((sheet) => {
-      const image = new Image();
-      image.onload = () => this.draw();
-      image.src = sheet.uri;
-      return image;
-    });
-    this.normalize();
-    this.setColours("label");
-    this.listen();
-  }
-
-  /** Scale both axes alike into -1 .. 1. */
-  normalize() {
-    const xs = this.points.map((point) => point.x);
-    const ys = this.points.map((point) => point.y);
-    const range = (values) => values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
-    const [[x0, x1], [y0, y1]] = [range(xs), range(ys)];
-    const half = Math.max(x1 - x0, y1 - y0, 1e-9) / 2;
-    this.places = this.points.map((point) => [(point.x - (x0 + x1) / 2) / half, (point.y - (y0 + y1) / 2) / half]);
-  }
-
-  setColours(key) {
-    this.groupOf = {
-      label: (point) => point.label ?? "no label",
-      split: (point) => point.split,
-      kind: (point) => point.kind,
-      selected: (point) => ("rank" in point ? "selected" : "not selected"),
-    }[key];
-    const names = [...new Set(this.points.map(this.groupOf))].sort();
-    this.colours = new Map(names.map((name, index) => [name, paletteColour(index)]));
-    for (const name of ["no label", "not selected"]) if (this.colours.has(name)) this.colours.set(name, "#8c9099");
-    this.hidden.clear();
+    byId("legend-title").textContent = title;
     this.drawLegend();
-    this.draw();
+    this.arrange();
   }
 
   drawLegend() {
-    const items = [...this.colours].map(([name, colour]) => {
-      const count = this.points.filter((point) => this.groupOf(point) === name).length;
+    // The groups in alphabetical order, then what is known of none.
+    const names = [...this.colours.keys(), ...[...this.counts.keys()].filter((name) => NOT_SAID.has(name))];
+    const items = names.map((name) => {
       const mark = make("i", {});
-      mark.style.background = colour;
-      const button = make("button", { type: "button", "aria-pressed": "true" }, mark, name + " (" + count + ")");
+      mark.style.background = this.colours.get(name) ?? GREY;
+      const parts = [mark, make("span", { class: "name" }, name), make("span", { class: "count" }, count(this.counts.get(name)))];
+      const button = make("button", { type: "button", "aria-pressed": String(!this.hidden.has(name)) }, ...parts);
       button.addEventListener("click", () => {
         if (!this.hidden.delete(name)) this.hidden.add(name);
         button.setAttribute("aria-pressed", String(!this.hidden.has(name)));
-        this.draw();
+        this.arrange();
       });
+      for (const event of ["pointerenter", "focus"]) button.addEventListener(event, () => this.light(name));
+      for (const event of ["pointerleave", "blur"]) button.addEventListener(event, () => this.light(null));
       return make("li", {}, button);
     });
     byId("legend").replaceChildren(...items);
   }
 
-  reset() {
-    this.zoom = 0.94;
-    this.centre = [0, 0];
-    this.draw();
+  showGroups(all) {
+    this.hidden = new Set(all ? [] : this.counts.keys());
+    this.drawLegend();
+    this.arrange();
   }
 
-  /** From map to canvas pixels (CSS pixels). */
-  toScreen([x, y]) {
-    const unit = (Math.min(this.width, this.height) / 2) * this.zoom;
-    return [this.width / 2 + (x - this.centre[0]) * unit, this.height / 2 - (y - this.centre[1]) * unit];
+  light(name) {
+    this.spotlight = name;
+    this.redraw();
   }
 
-  visible() {
-    return this.points.map((point, index) => index).filter((index) => !this.hidden.has(this.groupOf(this.points[index])));
+  /** Fix which points are drawn, in which order: those without a group below, the selected on top. */
+  arrange() {
+    const level = (index) => ("rank" in this.points[index] ? 2 : NOT_SAID.has(this.groups[index]) ? 0 : 1);
+    this.visible = this.points.map((point, index) => index).filter((index) => !this.hidden.has(this.groups[index]));
+    this.visible.sort((a, b) => level(a) - level(b) || a - b);
+    byId("map-shown").textContent =
+      this.visible.length < this.points.length ? count(this.visible.length) + " of " + count(this.points.length) + " shown" : "";
+    if (this.current !== null && this.hidden.has(this.groups[this.current])) this.show(null);
+    this.redraw();
+  }
+
+  /** Mark the points whose name or label holds a text. */
+  find(text) {
+    const wanted = text.trim().toLowerCase();
+    const fits = (point) => (point.name + "\n" + (point.label ?? "")).toLowerCase().includes(wanted);
+    this.found = wanted ? new Set(this.visible.filter((index) => fits(this.points[index]))) : null;
+    byId("map-found").textContent = this.found ? count(this.found.size) + " found" : "";
+    this.redraw();
+  }
+
+  /** Show the next of the points that were found. */
+  nextFound() {
+    const found = [...(this.found ?? [])].sort((a, b) => a - b);
+    if (!found.length) return;
+    const next = found.find((index) => index > (this.current ?? -1)) ?? found[0];
+    this.keep(next);
+  }
+
+  /** Show a point and hold it, moving the map if it is outside. */
+  keep(index) {
+    if (this.hidden.delete(this.groups[index])) {
+      this.drawLegend();
+      this.arrange();
+    }
+    if (!this.camera.sees(this.points[index], -20)) this.camera.goTo(this.points[index], 1);
+    this.show(index, true);
+  }
+
+  /** Draw before the next frame, however often it is asked for. */
+  redraw() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      this.draw();
+    });
   }
 
   draw() {
     const ratio = window.devicePixelRatio || 1;
-    [this.width, this.height] = [this.canvas.clientWidth, this.canvas.clientHeight];
-    this.canvas.width = this.width * ratio;
-    this.canvas.height = this.height * ratio;
+    const [width, height] = [this.canvas.clientWidth, this.canvas.clientHeight];
+    this.camera.resize(width, height);
+    this.canvas.width = Math.round(width * ratio);
+    this.canvas.height = Math.round(height * ratio);
     const pen = this.canvas.getContext("2d");
     pen.scale(ratio, ratio);
-    const order = this.visible().sort((a, b) => ("rank" in this.points[a]) - ("rank" in this.points[b]));
-    const ring = getComputedStyle(document.body).color;
-    for (const index of order) {
-      const point = this.points[index];
-      const [x, y] = this.toScreen(this.places[index]);
-      if (x < -40 || y < -40 || x > this.width + 40 || y > this.height + 40) continue;
-      if (byId("map-thumbs").checked) this.drawThumbnail(pen, point, x, y);
-      else this.drawDot(pen, point, x, y, ring);
+    this.ink = getComputedStyle(this.canvas).color;
+    const asThumbnails = byId("map-thumbs").checked;
+    for (const index of this.visible) {
+      if (!this.camera.sees(this.points[index], 60)) continue;
+      pen.globalAlpha = this.isFaded(index) ? 0.1 : 1;
+      if (asThumbnails) this.drawThumbnail(pen, index);
+      else this.drawDot(pen, index);
     }
-    if (this.current !== null) {
-      const [x, y] = this.toScreen(this.places[this.current]);
-      pen.strokeStyle = ring;
-      pen.lineWidth = 2;
-      pen.beginPath();
-      pen.arc(x, y, 9, 0, 2 * Math.PI);
-      pen.stroke();
-    }
-  }
-
-  drawDot(pen, point, x, y, ring) {
-    const selected = "rank" in point;
-    pen.globalAlpha = selected ? 1 : 0.75;
-    pen.fillStyle = this.colours.get(this.groupOf(point));
-    pen.beginPath();
-    pen.arc(x, y, selected ? 5 : 3, 0, 2 * Math.PI);
-    pen.fill();
     pen.globalAlpha = 1;
-    if (selected) {
-      pen.strokeStyle = ring;
-      pen.lineWidth = 1.5;
-      pen.stroke();
-    }
+    if (this.current !== null) this.drawCurrent(pen);
+    this.placeTip();
   }
 
-  drawThumbnail(pen, point, x, y) {
-    const { sheet, left, top } = tilePlace(point.tile);
-    const side = content.atlas.tileSize;
-    const size = Math.min(side, 16 + 8 * this.zoom);
-    if (!this.sheets[sheet].complete) return;
-    pen.drawImage(this.sheets[sheet], left, top, side, side, x - size / 2, y - size / 2, size, size);
-    pen.strokeStyle = this.colours.get(this.groupOf(point));
-    pen.lineWidth = "rank" in point ? 3 : 1;
-    pen.strokeRect(x - size / 2, y - size / 2, size, size);
+  isFaded(index) {
+    if (this.spotlight !== null && this.groups[index] !== this.spotlight) return true;
+    return this.found !== null && !this.found.has(index);
   }
 
-  /** The nearest visible point within reach of a place on the canvas, or null. */
+  drawDot(pen, index) {
+    const [x, y] = this.camera.toScreen(this.points[index]);
+    const selected = "rank" in this.points[index];
+    const colour = this.colours.get(this.groups[index]);
+    // Dots grow a little as the map is zoomed, so that they stay easy to hit.
+    const radius = (selected ? 5 : colour ? 3.5 : 2.5) * Math.min(2, this.camera.zoom ** 0.25);
+    if (!colour && !selected) pen.globalAlpha *= 0.55;
+    pen.fillStyle = colour ?? GREY;
+    pen.beginPath();
+    pen.arc(x, y, radius, 0, 2 * Math.PI);
+    pen.fill();
+    if (!selected) return;
+    pen.strokeStyle = this.ink;
+    pen.lineWidth = 1.75;
+    pen.stroke();
+  }
+
+  /** Draw a sample as its picture; returns the longer side. */
+  drawThumbnail(pen, index) {
+    const point = this.points[index];
+    const [x, y] = this.camera.toScreen(point);
+    const size = Math.min(1.5 * content.atlas.tileSize, 26 * this.camera.zoom ** 0.5);
+    const [width, height] = thumbnails.paint(pen, point.tile, x, y, size);
+    const selected = "rank" in point;
+    pen.strokeStyle = this.colours.get(this.groups[index]) ?? GREY;
+    pen.lineWidth = selected ? 3 : 1.5;
+    pen.strokeRect(x - width / 2, y - height / 2, width, height);
+    if (!selected) return size;
+    pen.strokeStyle = this.ink;
+    pen.lineWidth = 1;
+    pen.strokeRect(x - width / 2 - 2, y - height / 2 - 2, width + 4, height + 4);
+    return size;
+  }
+
+  drawCurrent(pen) {
+    const [x, y] = this.camera.toScreen(this.points[this.current]);
+    const asThumbnails = byId("map-thumbs").checked;
+    const radius = asThumbnails ? this.drawThumbnail(pen, this.current) / 2 + 5 : 11;
+    if (!asThumbnails) this.drawDot(pen, this.current);
+    pen.strokeStyle = this.ink;
+    pen.lineWidth = 2;
+    pen.beginPath();
+    if (asThumbnails) pen.roundRect(x - radius, y - radius, 2 * radius, 2 * radius, 6);
+    else pen.arc(x, y, radius, 0, 2 * Math.PI);
+    pen.stroke();
+  }
+
+  /** The nearest visible point within reach of a place on the screen, or null. */
   nearest(x, y, reach = 14) {
     let best = null;
-    for (const index of this.visible()) {
-      const [px, py] = this.toScreen(this.places[index]);
+    for (const index of this.visible) {
+      if (this.isFaded(index)) continue;
+      const [px, py] = this.camera.toScreen(this.points[index]);
       const distance = Math.hypot(px - x, py - y);
       if (distance < reach) [best, reach] = [index, distance];
     }
     return best;
   }
 
-  show(index) {
-    this.current = index;
+  /** Show a point beside its place on the map, or none. */
+  show(index, kept = false) {
+    this.kept = index !== null && kept;
     this.canvas.classList.toggle("over", index !== null);
-    this.tip.hidden = index === null;
-    if (index !== null) {
-      const point = this.points[index];
-      const facts = [point.label ?? "no label", point.split, point.kind].join(", ");
-      const why = "rank" in point ? make("div", {}, "Selected, rank " + point.rank + ": " + point.reason) : null;
-      this.tip.replaceChildren(thumbnail(point.tile, 64), make("div", {}, make("div", { class: "name" }, point.name), make("div", {}, facts), why ?? ""));
-      const [x, y] = this.toScreen(this.places[index]);
-      this.tip.style.left = Math.max(0, Math.min(x + 14, this.width - 236)) + "px";
-      this.tip.style.top = (y > this.height / 2 ? Math.max(0, y - this.tip.offsetHeight - 14) : y + 14) + "px";
+    this.tip.classList.toggle("kept", this.kept);
+    if (index !== this.current) {
+      this.current = index;
+      if (index !== null) this.fillTip(this.points[index]);
+      this.placeTip();
     }
-    this.draw();
+    this.redraw();
   }
 
-  zoomAt(factor, x = this.width / 2, y = this.height / 2) {
-    const unit = (Math.min(this.width, this.height) / 2) * this.zoom;
-    const at = [this.centre[0] + (x - this.width / 2) / unit, this.centre[1] - (y - this.height / 2) / unit];
-    const zoom = Math.min(200, Math.max(0.5, this.zoom * factor));
-    const share = this.zoom / zoom;
-    this.centre = [at[0] + (this.centre[0] - at[0]) * share, at[1] + (this.centre[1] - at[1]) * share];
-    this.zoom = zoom;
-    this.show(null);
+  fillTip(point) {
+    const facts = [point.label ?? "no label", point.split, point.kind].join(" · ");
+    const lines = [make("div", { class: "name" }, fileName(point.name)), make("div", { class: "quiet" }, facts)];
+    if ("rank" in point) lines.push(make("div", {}, make("b", {}, "Selected, rank " + point.rank + ": "), point.reason));
+    this.tip.replaceChildren(picture(point.name, 96), make("div", { class: "text" }, ...lines));
   }
 
-  listen() {
-    let drag = null;
-    const at = (event) => {
-      const box = this.canvas.getBoundingClientRect();
-      return [event.clientX - box.left, event.clientY - box.top];
-    };
-    this.canvas.addEventListener("pointerdown", (event) => {
-      drag = at(event);
-      this.canvas.setPointerCapture(event.pointerId);
-    });
-    this.canvas.addEventListener("pointermove", (event) => {
-      const [x, y] = at(event);
-      if (!drag || !event.buttons) return void this.show(this.nearest(x, y));
-      const unit = (Math.min(this.width, this.height) / 2) * this.zoom;
-      this.centre = [this.centre[0] - (x - drag[0]) / unit, this.centre[1] + (y - drag[1]) / unit];
-      drag = [x, y];
-      this.show(null);
-    });
-    this.canvas.addEventListener("pointerup", () => (drag = null));
-    this.canvas.addEventListener("pointerleave", () => this.show(null));
-    this.canvas.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      this.zoomAt(Math.exp(-event.deltaY / 400), ...at(event));
-    }, { passive: false });
-    this.canvas.addEventListener("keydown", (event) => this.key(event));
-    byId("map-colour").addEventListener("change", (event) => this.setColours(event.target.value));
-    byId("map-thumbs").addEventListener("change", () => this.draw());
-    byId("map-reset").addEventListener("click", () => this.reset());
-    window.addEventListener("resize", () => this.draw());
-    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
-  }
-
-  key(event) {
-    if (event.key === "+" || event.key === "-") return void this.zoomAt(event.key === "+" ? 1.4 : 1 / 1.4);
-    if (event.key === "Escape") return void this.show(null);
-    const step = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    this.show(this.neighbour(step));
-  }
-
-  /** The next point in a direction: near, and not too far to the side. */
-  neighbour([dx, dy]) {
-    const visible = this.visible();
-    if (this.current === null) return visible[0] ?? null;
-    const [x, y] = this.places[this.current];
-    let [best, least] = [this.current, Infinity];
-    for (const index of visible) {
-      const [vx, vy] = [this.places[index][0] - x, this.places[index][1] - y];
-      const forward = vx * dx + vy * dy;
-      const cost = Math.hypot(vx, vy) + 2 * Math.abs(vx * dy - vy * dx);
-      if (forward > 1e-9 && cost < least) [best, least] = [index, cost];
-    }
-    return best;
+  /** The tip goes beside its point, inside the canvas; below it on the upper half, else above. */
+  placeTip() {
+    const away = this.current === null || !this.camera.sees(this.points[this.current]);
+    this.tip.hidden = away;
+    if (away) return;
+    const [x, y] = this.camera.toScreen(this.points[this.current]);
+    const left = Math.max(6, Math.min(x + 16, this.camera.width - this.tip.offsetWidth - 6));
+    const above = y > this.camera.height / 2;
+    this.tip.style.left = left + "px";
+    this.tip.style.top = (above ? y - this.tip.offsetHeight - 16 : y + 16) + "px";
   }
 }

@@ -1,61 +1,58 @@
 "use strict";
 // Puts the page together.
 
+const QUARANTINE_STEP = 200;
+
 function drawHeader() {
   const data = content.dataset;
-  byId("title").textContent = document.title = content.title;
-  const parts = [
-    plural(data.num_samples, "sample") + " (" + plural(data.num_images, "image") + ", " + plural(data.num_frames, "video frame") + ")",
-    content.numLabelled.toLocaleString("en") + " labelled",
-    plural(content.quarantine.length, "file") + " in quarantine",
-    content.selection.length.toLocaleString("en") + " selected to label next",
-  ];
-  byId("happened").textContent = parts.join(" · ");
-  byId("identity").textContent = "Source " + data.source + " · data set " + data.fingerprint.slice(0, 12) + " · model " + content.modelId;
+  const kinds = plural(data.num_images, "image") + ", " + plural(data.num_frames, "video frame");
+  byId("happened").textContent = [
+    plural(data.num_samples, "sample") + " (" + kinds + ")",
+    count(content.numLabelled) + " labelled",
+    count(content.quarantine.length) + " quarantined",
+    count(content.selection.length) + " selected to label next",
+  ].join(" · ");
+  const facts = { source: data.source, "data set": data.fingerprint.slice(0, 12), model: content.model.model_id };
+  byId("identity").append(...Object.entries(facts).map(([name, value]) => make("span", {}, name + " ", make("code", {}, value))));
+  byId("warnings").append(...content.warnings.map((text) => make("p", { class: "warning" }, text)));
+  const links = { figures: "Figures", map: "Map", selection: "To label", training: "Training", quarantine: "Quarantine", facts: "Origin" };
+  byId("nav").append(...Object.entries(links).map(([id, name]) => make("a", { href: "#h-" + id }, name)));
 }
 
 function drawMap() {
   const { points, numSamples, kind } = content.map;
-  const how = kind === "tsne" ? "t-SNE: neighbours are alike, distances between far groups say little" : "the two main axes (PCA)";
-  const part = points.length < numSamples ? points.length + " of " + numSamples + " samples" : plural(points.length, "sample");
-  byId("map-note").textContent = part + ", laid out by " + how + ". Ringed: selected. Drag to move, wheel to zoom, arrow keys to step.";
-  const colours = { label: "label", split: "split", selected: "selected", kind: "image or frame" };
-  byId("map-colour").append(...Object.entries(colours).map(([value, name]) => make("option", { value }, name)));
-  return points.length ? new EmbeddingMap(points) : null;
-}
-
-function drawSelection() {
-  const chosen = content.selection;
-  byId("selection-note").textContent = chosen.length
-    ? "In this order. Write their labels as filename,label into a CSV file in data/labels/ and run the pipeline again: evaluation, selection and this page follow, the backbone stays."
-    : "Nothing was selected: there is no sample without a label in the splits to choose from.";
-  const items = chosen.map((pick) => {
-    const text = make("div", {}, make("div", { class: "name" }, pick.rank + ". " + pick.name), make("div", { class: "reason" }, pick.reason));
-    return make("li", {}, thumbnail(pick.tile, 72), text);
-  });
-  byId("selection").append(...items);
-  byId("selection-filter").addEventListener("input", (event) => {
-    const wanted = event.target.value.toLowerCase();
-    items.forEach((item) => (item.hidden = !item.textContent.toLowerCase().includes(wanted)));
-  });
+  const how = kind === "tsne" ? "t-SNE: near neighbours are alike, distances between far groups say little" : "its two main axes (PCA)";
+  const part = points.length < numSamples ? count(points.length) + " of " + plural(numSamples, "sample") : plural(points.length, "sample");
+  byId("map-note").textContent = part + ", laid out by " + how + ". A ring marks what was selected.";
+  for (const [value, [name, groupOf]] of Object.entries(GROUPINGS)) {
+    const tellsApart = new Set(points.map(groupOf)).size > 1;
+    if (tellsApart || value === "label") byId("map-colour").append(make("option", { value }, name));
+  }
+  const map = new EmbeddingMap(points);
+  listenToMap(map);
+  return map;
 }
 
 function drawQuarantine() {
-  const rows = content.quarantine;
+  const files = content.quarantine;
   const counts = new Map();
-  rows.forEach((row) => counts.set(row.reason, (counts.get(row.reason) || 0) + 1));
-  const said = [...counts].sort().map(([reason, count]) => count + " " + reason.replaceAll("_", " "));
-  byId("quarantine-note").textContent = rows.length ? said.join(", ") : "Every file could be read.";
-  if (!rows.length) return;
-  byId("quarantine").append(make("tr", {}, ...["File", "Reason", "Detail"].map((name) => make("th", { scope: "col" }, name))));
-  rows.forEach((row) => byId("quarantine").append(make("tr", {}, make("td", {}, row.path), make("td", {}, row.reason.replaceAll("_", " ")), make("td", {}, row.detail))));
+  for (const { reason } of files) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  const said = [...counts].sort(([, a], [, b]) => b - a).map(([reason, number]) => count(number) + " " + words(reason));
+  byId("quarantine-note").textContent = files.length
+    ? plural(files.length, "file") + " could not be read, or not to the end: " + said.join(", ") + ". All others went in."
+    : "Every file could be read.";
+  if (!files.length) return;
+  const head = headRow(["File", "Reason", "Detail"]);
+  const line = ({ path, reason, detail }) => row([fileName(path), words(reason), detail ?? ""]);
+  const draw = (most) => byId("quarantine").replaceChildren(head, ...files.slice(0, most).map(line));
+  paged(byId("quarantine-more"), () => files.length, QUARANTINE_STEP, draw);
 }
 
 /** A table of names and values; what is nested gets dotted names. */
 function drawFacts(table, facts, prefix = "") {
   for (const [name, value] of Object.entries(facts)) {
     if (value !== null && typeof value === "object" && !Array.isArray(value)) drawFacts(table, value, prefix + name + ".");
-    else table.append(make("tr", {}, make("th", { scope: "row" }, prefix + name), make("td", {}, Array.isArray(value) ? value.join(", ") : value)));
+    else table.append(row([prefix + name, Array.isArray(value) ? value.join(", ") : String(value ?? "none")], "th"));
   }
 }
 
@@ -63,8 +60,8 @@ drawHeader();
 drawFigures();
 drawCurves();
 drawConfusion();
-drawSelection();
 drawQuarantine();
 drawFacts(byId("facts-dataset"), content.dataset);
 drawFacts(byId("facts-model"), content.model);
-drawMap();
+drawFacts(byId("facts-metrics"), content.metrics);
+drawSelection(drawMap());
