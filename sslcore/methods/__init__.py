@@ -1,19 +1,18 @@
 """Self-supervised methods, one file each, by name."""
 
-import importlib
 from collections.abc import Mapping
-from typing import Any
 
+from sslcore.methods.method import Method, Progress
 from sslcore.methods.simclr import SimCLR, SimCLROptions
 
-__all__ = ["METHODS", "SimCLR", "SimCLROptions", "method_class"]
+__all__ = ["METHODS", "Method", "Progress", "SimCLR", "SimCLROptions", "method_class"]
 
-METHODS: Mapping[str, str] = {
-    "simclr": "two views attract, other images repel; Chen et al. 2020, https://arxiv.org/abs/2002.05709",
-}
-_CLASSES = {"simclr": "SimCLR"}
+_CLASSES: Mapping[str, type[Method]] = {each.name: each for each in (SimCLR,)}
+
+METHODS: Mapping[str, str] = {name: each.summary for name, each in _CLASSES.items()}
+"""A line on each, with its source."""
 
 
-def method_class(name: str) -> Any:
+def method_class(name: str) -> type[Method]:
     """Return the class of a method in METHODS."""
-    return getattr(importlib.import_module(f"sslcore.methods.{name}"), _CLASSES[name])
+    return _CLASSES[name]

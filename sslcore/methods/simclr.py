@@ -8,7 +8,9 @@ learning rate is 0.03 * sqrt(batch size): the paper's square-root rule (appendix
 for LARS; with AdamW it is 0.001 * sqrt(batch size / 256).
 """
 
+from collections.abc import Sequence
 from math import sqrt
+from typing import ClassVar
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 from sslcore.config import StageConfig
 from sslcore.heads import ProjectionHead
 from sslcore.losses import nt_xent
+from sslcore.methods.method import Method
 
 __all__ = ["SimCLR", "SimCLROptions"]
 
@@ -33,7 +36,7 @@ class SimCLROptions(StageConfig):
     """Linear layers of the projection head."""
 
 
-class SimCLR(nn.Module):
+class SimCLR(Method):
     """A backbone with SimCLR's projection head and loss.
 
     Args:
@@ -41,7 +44,10 @@ class SimCLR(nn.Module):
         options: Settings; the defaults are the paper's.
     """
 
-    Options = SimCLROptions
+    Options: ClassVar[type[StageConfig]] = SimCLROptions
+    name = "simclr"
+    summary = "two views attract, other images repel; Chen et al. 2020, https://arxiv.org/abs/2002.05709"
+    views_name = "simclr"
 
     def __init__(self, backbone: nn.Module, options: SimCLROptions | None = None) -> None:
         super().__init__()
@@ -51,7 +57,7 @@ class SimCLR(nn.Module):
         self.projection_head = ProjectionHead(width, options.hidden_dim, options.out_dim, options.num_layers)
         self.temperature = options.temperature
 
-    def forward(self, views: list[Tensor]) -> Tensor:
+    def forward(self, views: Sequence[Tensor]) -> Tensor:
         """Return the loss of two views, each [B, C, H, W]."""
         z_a, z_b = (self.projection_head(self.backbone(view)) for view in views)
         return nt_xent(z_a, z_b, temperature=self.temperature)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.parametrize("name", METHODS)
 def build(name: str, seed: int = 0) -> torch.nn.Module:
     torch.manual_seed(seed)
     backbone = build_backbone("resnet10-small", image_size=16, seed=seed)
-    return method_class(name)(backbone)  # type: ignore[no-any-return]
+    return method_class(name)(backbone)
 
 
 @pytest.fixture
