@@ -24,6 +24,7 @@ __all__ = [
     "fingerprint",
     "read_dataset_info",
     "read_manifest",
+    "require_manifest",
     "write_dataset_info",
     "write_heldout",
     "write_manifest",
@@ -143,12 +144,21 @@ def read_manifest(dataset: Path) -> "pd.DataFrame":
     Raises:
         UserError: If there is no dataset.
     """
+    frame: pd.DataFrame = pq.read_table(require_manifest(dataset)).to_pandas(ignore_metadata=True)
+    frame["frame_index"] = frame["frame_index"].astype("Int64")
+    return frame
+
+
+def require_manifest(dataset: Path) -> Path:
+    """Return the path of a dataset's manifest.
+
+    Raises:
+        UserError: If there is no dataset.
+    """
     path = Path(dataset) / "manifest.parquet"
     if not path.is_file():
         raise UserError(f"no dataset in {dataset} (manifest.parquet is missing); run the ingest stage first")
-    frame: pd.DataFrame = pq.read_table(path).to_pandas(ignore_metadata=True)
-    frame["frame_index"] = frame["frame_index"].astype("Int64")
-    return frame
+    return path
 
 
 def read_dataset_info(dataset: Path) -> DatasetInfo:
