@@ -11,6 +11,7 @@ from PIL import Image
 from sslcore.data.decode import ImageError, decode_image, open_image
 from sslcore.data.frame_rule import make_frame_rule
 from sslcore.data.listing import SourceFile
+from sslcore.data.measures import Measures, measure
 from sslcore.data.media import Limits
 from sslcore.data.quarantine import Problem
 from sslcore.data.video import VideoError, VideoPass
@@ -31,6 +32,7 @@ class FrameFinding:
         height: Pixels.
         sha256: Of the PNG, in hex.
         num_bytes: Of the PNG.
+        measures: What it looks like.
     """
 
     index: int
@@ -39,6 +41,7 @@ class FrameFinding:
     height: int
     sha256: str
     num_bytes: int
+    measures: Measures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,7 @@ class Finding:
         problem: Why it is in quarantine; a video that breaks has one and frames too.
         width: Of an image, in pixels, upright.
         height: Of an image, in pixels, upright.
+        measures: What an image looks like.
         num_frames: Frames that a video has, taken or not.
         frames: Those that were taken.
         data: An image's bytes as they were.
@@ -63,6 +67,7 @@ class Finding:
     problem: Problem | None = None
     width: int = 0
     height: int = 0
+    measures: Measures | None = None
     num_frames: int = 0
     frames: tuple[FrameFinding, ...] = ()
     data: bytes = field(default=b"", repr=False)
@@ -107,9 +112,16 @@ def _examine_image(file: SourceFile, limits: Limits) -> Finding:
     violated = limits.violated(*open_image(data).size)
     if violated is not None:
         return _bad(file, *violated)
-    width, height = decode_image(data).size
-    digest = hashlib.sha256(data).hexdigest()
-    return Finding(name=file.name, kind="image", sha256=digest, width=width, height=height, data=data)
+    image = decode_image(data)
+    return Finding(
+        name=file.name,
+        kind="image",
+        sha256=hashlib.sha256(data).hexdigest(),
+        width=image.width,
+        height=image.height,
+        measures=measure(image),
+        data=data,
+    )
 
 
 def _examine_video(file: SourceFile, frames: str, limits: Limits, spool: Path) -> Finding:
@@ -122,10 +134,11 @@ def _examine_video(file: SourceFile, frames: str, limits: Limits, spool: Path) -
             violated = limits.violated(width, height)
             if violated is not None:
                 return _bad(file, *violated)
-            png = encode_png(Image.fromarray(frame.pixels))
+            image = Image.fromarray(frame.pixels)
+            png = encode_png(image)
             out.write(png)
-            sha = hashlib.sha256(png).hexdigest()
-            taken.append(FrameFinding(frame.index, frame.time_seconds, width, height, sha, len(png)))
+            sha, looks = hashlib.sha256(png).hexdigest(), measure(image)
+            taken.append(FrameFinding(frame.index, frame.time_seconds, width, height, sha, len(png), looks))
     if not taken:
         return _bad(file, "broken_video", video.broken or "no frame of it can be decoded")
     problem = Problem(file.name, "broken_video", video.broken) if video.broken else None

@@ -16,8 +16,9 @@ from urllib.parse import parse_qsl
 from PIL import Image
 
 from sslcore.choices import check_choice, suggestion
-from sslcore.data.decode import DECODER_ERRORS
+from sslcore.data.decode import DECODER_ERRORS, decode_image
 from sslcore.data.examine import Finding, encode_png
+from sslcore.data.measures import measure
 from sslcore.data.media import Limits
 from sslcore.data.quarantine import Problem
 from sslcore.errors import UserError
@@ -166,6 +167,11 @@ def _finding(name: str, image: Image.Image, is_known: Callable[[str], bool], lim
     digest = hashlib.sha256(f"{image.mode} {image.width} {image.height} ".encode())
     digest.update(image.tobytes())
     sha256 = digest.hexdigest()
-    data = b"" if is_known(sha256) else encode_png(image)
     width, height = image.size
-    return Finding(name=name, kind="image", sha256=sha256, width=width, height=height, data=data)
+    if is_known(sha256):
+        return Finding(name=name, kind="image", sha256=sha256, width=width, height=height)
+    data = encode_png(image)
+    looks = measure(image if image.mode == "RGB" else decode_image(data))
+    return Finding(
+        name=name, kind="image", sha256=sha256, width=width, height=height, measures=looks, data=data
+    )

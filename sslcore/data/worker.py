@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 from sslcore.data.examine import Finding, FrameFinding, examine_file
 from sslcore.data.listing import SourceFile
+from sslcore.data.measures import Measures
 from sslcore.data.media import Limits
 from sslcore.data.quarantine import Problem
 
@@ -46,8 +47,15 @@ def finding_from_message(content: dict[str, Any], data: bytes) -> Finding:
     """Return the finding that a worker sent."""
     problem = content["problem"]
     content["problem"] = Problem(**problem) if problem else None
-    content["frames"] = tuple(FrameFinding(**frame) for frame in content["frames"])
+    content["measures"] = _measures(content["measures"])
+    content["frames"] = tuple(
+        FrameFinding(**{**frame, "measures": _measures(frame["measures"])}) for frame in content["frames"]
+    )
     return Finding(**content, data=data)
+
+
+def _measures(content: Any) -> Any:
+    return None if content is None else Measures(**content)
 
 
 def _send_finding(stream: BinaryIO, finding: Finding) -> None:
