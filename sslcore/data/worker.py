@@ -86,11 +86,10 @@ def main() -> None:
         job, _ = message
         limits = Limits(**job["limits"])
         try:
-            for number, file in enumerate(job["files"]):
-                spool = Path(f"{job['spool']}-{number}")
+            for file, spool in zip(job["files"], job["spools"], strict=True):
                 _send_finding(
                     findings,
-                    examine_file(SourceFile(**file), frames=job["frames"], limits=limits, spool=spool),
+                    examine_file(SourceFile(**file), frames=job["frames"], limits=limits, spool=Path(spool)),
                 )
         except BaseException:
             send(findings, {"failed": traceback.format_exc()})
