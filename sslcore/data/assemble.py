@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sslcore.config import IngestConfig
+from sslcore.data.encoding import StoreFormat
 from sslcore.data.labels import LabelSource
 from sslcore.data.manifest import SCHEMA_VERSION, DatasetInfo, fingerprint, ordered
 from sslcore.data.near_duplicates import first_alike
@@ -86,6 +87,7 @@ def assemble(
         splits={split: counts[split] for split in SPLITS},
         labels_from=labels.origin,
         source=config.source,
+        store=StoreFormat(**config.store.model_dump()).described(),
     )
     hidden = None if heldout is None else rows.hidden
     return Assembled(rows.rows, gone, hidden, info, tuple(rows.notes()))

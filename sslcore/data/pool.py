@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from sslcore.data.encoding import ORIGINAL, StoreFormat
 from sslcore.data.examine import Finding, examine_file
 from sslcore.data.listing import SourceFile
 from sslcore.data.media import Limits
@@ -46,11 +47,13 @@ class Examination:
         frames: Which frames of a video to take.
         limits: What images and frames must keep to.
         spool: Folder for the frames of videos until they are in a shard.
+        store: In which form samples are stored.
     """
 
     frames: str
     limits: Limits
     spool: Path
+    store: StoreFormat = ORIGINAL
 
 
 def examine_files(
@@ -71,7 +74,8 @@ def examine_files(
         for number, file in enumerate(files):
             spool = examination.spool / f"{number}"
             frames, limits = examination.frames, examination.limits
-            yield examine_file(file, frames=frames, limits=limits, spool=spool), spool
+            store = examination.store
+            yield examine_file(file, frames=frames, limits=limits, spool=spool, store=store), spool
         return
     if jobs:
         yield from _in_processes(jobs, examination, min(wanted, len(jobs)))
@@ -192,6 +196,7 @@ class _Worker:
             "frames": examination.frames,
             "limits": dataclasses.asdict(examination.limits),
             "spools": [str(spool) for spool in spools],
+            "store": dataclasses.asdict(examination.store),
         }
         with suppress(BrokenPipeError):  # it has died: reading says so
             send(self._jobs, request)

@@ -21,7 +21,7 @@ class Sample:
 
     Attributes:
         sample_id: 20 hex digits of a hash of its content.
-        sha256: The full digest; of the stored PNG for a frame.
+        sha256: The full digest; of the stored bytes for a frame.
         kind: ``image`` or ``frame``.
         width: Pixels.
         height: Pixels.
@@ -29,7 +29,7 @@ class Sample:
         time_seconds: Of a frame.
         shard: File in ``shards/``; while it is being written, the open shard.
         row: In the shard.
-        num_bytes: Of the image file, or of the stored PNG for a frame.
+        num_bytes: Of the image file, or of the stored bytes for a frame.
         sharpness, brightness, contrast, phash: See `sslcore.data.measures`. These and ``num_bytes`` are
             ``None`` when an older version stored the sample.
     """
@@ -109,9 +109,9 @@ def frame_filename(video: str, index: int, num_frames: int) -> str:
     return str(path.with_name(f"{path.stem}-{index:0{digits}}-{path.suffix[1:]}.png"))
 
 
-def _measured(sample: Sample, finding: Finding | FrameFinding, num_bytes: int) -> Sample:
+def _measured(sample: Sample, finding: Finding | FrameFinding) -> Sample:
     assert finding.measures is not None
-    return replace(sample, num_bytes=num_bytes, **asdict(finding.measures))
+    return replace(sample, num_bytes=finding.num_bytes, **asdict(finding.measures))
 
 
 class Collection:
@@ -148,8 +148,8 @@ class Collection:
         sample_id = finding.sha256[:20]
         stored = self._known.image(finding.sha256)
         if stored is not None:
-            return stored if stored.is_measured else _measured(stored, finding, len(finding.data))
-        shard, row = self._store(sample_id, finding.data)
+            return stored if stored.is_measured else _measured(stored, finding)
+        shard, row = self._store(sample_id, finding.data, finding.width, finding.height)
         sample = Sample(
             sample_id=sample_id,
             sha256=finding.sha256,
@@ -159,7 +159,7 @@ class Collection:
             shard=shard,
             row=row,
         )
-        return _measured(sample, finding, len(finding.data))
+        return _measured(sample, finding)
 
     def _frames(self, finding: Finding, spool: Path) -> Iterator[Sample]:
         with spool.open("rb") as file:
@@ -168,9 +168,9 @@ class Collection:
                 sample_id = Sample.frame_id(finding.sha256, frame.index)
                 stored = self._known.sample(sample_id)
                 if stored is not None:
-                    yield stored if stored.is_measured else _measured(stored, frame, len(data))
+                    yield stored if stored.is_measured else _measured(stored, frame)
                     continue
-                shard, row = self._store(sample_id, data)
+                shard, row = self._store(sample_id, data, frame.width, frame.height)
                 sample = Sample(
                     sample_id=sample_id,
                     sha256=frame.sha256,
@@ -182,8 +182,8 @@ class Collection:
                     shard=shard,
                     row=row,
                 )
-                yield _measured(sample, frame, len(data))
+                yield _measured(sample, frame)
 
-    def _store(self, sample_id: str, data: bytes) -> tuple[OpenShard, int]:
+    def _store(self, sample_id: str, data: bytes, width: int, height: int) -> tuple[OpenShard, int]:
         self.num_new += 1
-        return self._writer.add(sample_id, data)
+        return self._writer.add(sample_id, data, (width, height))

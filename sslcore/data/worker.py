@@ -17,6 +17,7 @@ import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from sslcore.data.encoding import StoreFormat
 from sslcore.data.examine import Finding, FrameFinding, examine_file
 from sslcore.data.listing import SourceFile
 from sslcore.data.measures import Measures
@@ -84,13 +85,14 @@ def main() -> None:
         os.dup2(nowhere, stream)
     while (message := receive(jobs)) is not None:
         job, _ = message
-        limits = Limits(**job["limits"])
+        how: dict[str, Any] = {
+            "frames": job["frames"],
+            "limits": Limits(**job["limits"]),
+            "store": StoreFormat(**job["store"]),
+        }
         try:
             for file, spool in zip(job["files"], job["spools"], strict=True):
-                _send_finding(
-                    findings,
-                    examine_file(SourceFile(**file), frames=job["frames"], limits=limits, spool=Path(spool)),
-                )
+                _send_finding(findings, examine_file(SourceFile(**file), spool=Path(spool), **how))
         except BaseException:
             send(findings, {"failed": traceback.format_exc()})
             raise

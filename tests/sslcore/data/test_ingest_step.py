@@ -131,6 +131,7 @@ def test_dataset_json_counts_everything(mixed: Path, tmp_path: Path, run_ingest:
         "labels_from": "none",
         "source": str(mixed),
         "num_near_duplicates": 0,
+        "store": {"format": "original"},
     }
     assert read_dataset_info(tmp_path / "out").fingerprint == content["fingerprint"]
 
