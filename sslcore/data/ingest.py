@@ -116,11 +116,14 @@ class _Intake:
         if "{label}" in self.config.labels:
             raise UserError("ingest.labels: a pattern needs file names, torchvision sets have none; use auto")
         items = open_torchvision(self.config.source, root)
-        is_known = lambda sha256: self.known.image(sha256) is not None  # noqa: E731
-        for finding in items.findings(is_known, self.limits, self.store):
+        for finding in items.findings(self._is_stored, self.limits, self.store):
             self._add(finding, root / "no-spool", len(items))
         self._check(len(items))
         return self._target_labels(items, root), None
+
+    def _is_stored(self, sha256: str) -> bool:
+        sample = self.known.image(sha256)
+        return sample is not None and sample.is_measured
 
     def _target_labels(self, items: TorchvisionSet, root: Path) -> LabelSource:
         if self.config.labels == "auto":
@@ -174,6 +177,8 @@ class _Intake:
             samples = [image] if image is not None else []
         elif (video := self.known.video(sha256, self.config.frames)) is not None:
             num_frames, samples = video[0].num_frames, video[1]
+        if not all(each.is_measured for each in samples):  # stored by an older version
+            return None
         if not samples or any(self.limits.violated(each.width, each.height) for each in samples):
             return None
         return Content(sha256, samples, num_frames)
@@ -260,6 +265,7 @@ def _report(result: Assembled, intake: _Intake, num_bytes: int) -> IngestReport:
     parts = [
         f"{info.num_samples} samples ({info.num_images} images{frames}), {intake.collection.num_new} new",
         f"{info.num_duplicates} duplicates" if info.num_duplicates else "",
+        f"{info.num_near_duplicates} near-duplicates" if info.num_near_duplicates else "",
         f"{info.num_removed} removed" if info.num_removed else "",
         f"{len(intake.problems)} in quarantine ({count_reasons(intake.problems)})" if intake.problems else "",
         f"{info.num_ignored} other files ignored" if info.num_ignored else "",
@@ -275,6 +281,7 @@ def _report(result: Assembled, intake: _Intake, num_bytes: int) -> IngestReport:
         "num_quarantined": info.num_quarantined,
         "num_ignored": info.num_ignored,
         "num_duplicates": info.num_duplicates,
+        "num_near_duplicates": info.num_near_duplicates,
         "num_removed": info.num_removed,
         "new_megabytes": num_bytes / 1e6,
     }
