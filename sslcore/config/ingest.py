@@ -8,7 +8,7 @@ from sslcore.config.base import StageConfig
 
 __all__ = ["FRAMES_PATTERN", "IngestConfig", "StoreConfig"]
 
-FRAMES_PATTERN = r"^(all|every [1-9]\d*|fps (\d+(\.\d+)?|\.\d+))$"
+FRAMES_PATTERN = r"^(all|every [1-9]\d*|fps (\d+(\.\d+)?|\.\d+)|keyframes|scenes)$"
 
 
 class StoreConfig(StageConfig):
@@ -33,7 +33,8 @@ class IngestConfig(StageConfig):
     none), none, a .csv file inside the source with filename,label, or a pattern of the path with *, **, ?
     and {label}, such as train/{label}/*. Labels in heldout.csv are hidden: only evaluate sees them."""
     frames: str = Field(default="fps 1", pattern=FRAMES_PATTERN)
-    """Which frames of a video become samples: all, every N, or fps X (X frames per second)."""
+    """Which frames of a video become samples: all, every N, fps X (X frames per second), keyframes (those
+    stored whole), or scenes (the first frame of each)."""
     min_side: int = Field(default=8, ge=1)
     """Images with a side shorter than this many pixels go to quarantine."""
     max_megapixels: float = Field(default=100.0, gt=0)

@@ -48,12 +48,14 @@ class Examination:
         limits: What images and frames must keep to.
         spool: Folder for the frames of videos until they are in a shard.
         store: In which form samples are stored.
+        threads: That decode each video.
     """
 
     frames: str
     limits: Limits
     spool: Path
     store: StoreFormat = ORIGINAL
+    threads: int = 1
 
 
 def examine_files(
@@ -77,6 +79,8 @@ def examine_files(
             store = examination.store
             yield examine_file(file, frames=frames, limits=limits, spool=spool, store=store), spool
         return
+    num_videos = sum(file.kind == "video" for file in files)
+    examination = dataclasses.replace(examination, threads=max(1, wanted // max(1, num_videos)))
     if jobs:
         yield from _in_processes(jobs, examination, min(wanted, len(jobs)))
 
@@ -197,6 +201,7 @@ class _Worker:
             "limits": dataclasses.asdict(examination.limits),
             "spools": [str(spool) for spool in spools],
             "store": dataclasses.asdict(examination.store),
+            "threads": examination.threads,
         }
         with suppress(BrokenPipeError):  # it has died: reading says so
             send(self._jobs, request)
