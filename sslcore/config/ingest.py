@@ -1,6 +1,6 @@
 """Config of the ingest stage."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -26,8 +26,12 @@ class IngestConfig(StageConfig):
     """Where images come from and what becomes of them."""
 
     source: str = Field(min_length=1)
-    """A folder, a video, a text file of paths (.txt), or torchvision:NAME?arg=value&arg=value (which
-    downloads to .state/torchvision unless root says otherwise)."""
+    """A folder, a video, a text file of paths (.txt), a remote folder (s3://bucket/prefix and what else
+    fsspec knows), or torchvision:NAME?arg=value&arg=value (which downloads to .state/torchvision unless root
+    says otherwise)."""
+    storage_options: dict[str, Any] = {}
+    """Options of a remote source's file system, such as {endpoint_url: "https://minio.lan"}. Credentials
+    belong into the environment (AWS_ACCESS_KEY_ID and so on), not here."""
     labels: str = "auto"
     """Where labels come from: auto (labels.csv in the source, else class folders one level deep, else
     none), none, a .csv file inside the source with filename,label, or a pattern of the path with *, **, ?
