@@ -6,7 +6,8 @@ before give the same bytes, for any number of workers and any order of the file 
 """
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from sslcore.data.manifest import write_dataset_info, write_heldout, write_manif
 from sslcore.data.media import Limits, accepted_extensions
 from sslcore.data.pool import Examination, examine_files
 from sslcore.data.quarantine import Problem, check_bad_fraction, count_reasons
+from sslcore.data.remote import RemoteDigests, RemoteFolder, is_remote
 from sslcore.data.samples import Collection, Content, Sample
 from sslcore.data.stat_cache import StatCache
 from sslcore.data.store import ShardWriter
@@ -34,6 +36,7 @@ __all__ = ["HELDOUT_FILE", "IngestReport", "ingest"]
 
 HELDOUT_FILE = "heldout.csv"
 HASHED_AT_ONCE = 4096
+Fetch = Callable[[SourceFile, Path], Problem | None]
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ def ingest(
     intake = _Intake(config, known, Collection(known, writer), monitor)
     if config.source.startswith(PREFIX):
         labels, heldout = intake.torchvision(root)
+    elif is_remote(config.source):
+        labels, heldout = intake.remote(output, previous)
     else:
         labels, heldout = intake.files(root, output / "spool", stat_cache)
     writer.close()
@@ -134,6 +139,27 @@ class _Intake:
         self, root: Path, spool: Path, stat_cache: Path | None
     ) -> tuple[LabelSource, dict[str, str] | None]:
         listing = list_source(self.config.source, root)
+        return self._listed(listing, spool, StatCache(stat_cache, listing.files))
+
+    def remote(self, output: Path, previous: Path | None) -> tuple[LabelSource, dict[str, str] | None]:
+        folder = RemoteFolder(self.config.source, self.config.storage_options)
+        tables = output / "tables"
+        tables.mkdir()
+        listing = folder.listing(tables)
+        folder.fetch_tables(sorted({LABELS_FILE, HELDOUT_FILE, self.config.labels}), tables)
+        digests = RemoteDigests(previous, output, listing.files)
+        labels = self._listed(listing, output / "spool", digests, fetch=folder.fetch)
+        shutil.rmtree(tables)
+        return labels
+
+    def _listed(
+        self,
+        listing: Listing,
+        spool: Path,
+        remembered: StatCache | RemoteDigests,
+        *,
+        fetch: Fetch | None = None,
+    ) -> tuple[LabelSource, dict[str, str] | None]:
         self.problems += listing.problems
         self.num_ignored = listing.num_ignored
         if not listing.files and not listing.problems:
@@ -141,14 +167,15 @@ class _Intake:
                 f"ingest.source '{self.config.source}' has no image and no video ({listing.root}, "
                 f"{listing.num_ignored} other files); accepted are {accepted_extensions()}"
             )
-        remembered = StatCache(stat_cache, listing.files)
-        unknown = self._take_over(listing, remembered) if len(self.known) else listing.files
+        unknown = listing.files
+        if len(self.known):
+            unknown = self._take_over(listing, remembered, can_hash=fetch is None)
         spool.mkdir()
         # Long videos first, so that no worker is left alone with one at the end.
         order = sorted(
             unknown, key=lambda file: (file.kind != "video", -file.num_bytes * (file.kind == "video"))
         )
-        how = Examination(self.config.frames, self.limits, spool, self.store)
+        how = Examination(self.config.frames, self.limits, spool, self.store, fetch=fetch)
         for finding, frames in examine_files(order, how, num_workers=self.config.num_workers):
             self._add(finding, frames, len(listing.files))
         spool.rmdir()
@@ -157,10 +184,12 @@ class _Intake:
         self._check(len(listing.files) + len(listing.problems))
         return self._file_labels(listing)
 
-    def _take_over(self, listing: Listing, remembered: StatCache) -> list[SourceFile]:
+    def _take_over(
+        self, listing: Listing, remembered: StatCache | RemoteDigests, *, can_hash: bool
+    ) -> list[SourceFile]:
         """Add the files whose content is stored; return the others."""
         unknown = []
-        for file, digest in _digests(listing.files, remembered, self.config.num_workers):
+        for file, digest in _digests(listing.files, remembered, self.config.num_workers, can_hash=can_hash):
             content = self._stored(file, digest) if digest else None
             if content is None:
                 unknown.append(file)
@@ -218,13 +247,13 @@ class _Intake:
 
 
 def _digests(
-    files: list[SourceFile], remembered: StatCache, num_workers: int
+    files: list[SourceFile], remembered: StatCache | RemoteDigests, num_workers: int, *, can_hash: bool
 ) -> Iterator[tuple[SourceFile, str]]:
     """Hash what has changed in threads: hashing and reading leave the interpreter free. Empty: unreadable."""
 
     def digest(place: int) -> str:
         with suppress(OSError):
-            return hash_file(Path(files[place].path))
+            return hash_file(Path(files[place].path)) if can_hash else ""
         return ""
 
     with ThreadPoolExecutor(num_workers or os.cpu_count() or 1) as threads:
