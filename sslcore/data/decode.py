@@ -149,7 +149,7 @@ def finish_image(image: Image.Image, data: bytes) -> Image.Image:
     try:
         image.load()
         turn = _UPRIGHT.get(_orientation(image))
-        image = _to_rgb(image)
+        image = to_rgb(image)
     except DECODER_ERRORS as error:
         raise _explain(data, error, "pixels") from error
     return image if turn is None else image.transpose(turn)
@@ -163,7 +163,8 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Return an image of any mode as 8-bit RGB: transparency over white, more than 8 bits scaled."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith("I") or image.mode == "F":
