@@ -235,8 +235,11 @@ def _sniff(data: bytes) -> tuple[str, bool] | None:
     """Return the format that the first bytes say, and whether it is an image format read here."""
     if data[:4] == b"RIFF":
         return ("WebP", True) if data[8:12] == b"WEBP" or len(data) < 12 else ("a RIFF file", False)
-    if data[4:8] == b"ftyp" and data[8:12] not in (b"avif", b"heic", b"mif1"):
-        return "an MP4 or QuickTime video", False
+    if data[4:8] == b"ftyp":
+        if data[8:12] in (b"avif", b"avis"):
+            return "AVIF", True
+        heif = data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
+        return ("HEIF", True) if heif else ("an MP4 or QuickTime video", False)
     for signature, name, is_image in _SIGNATURES:
         if data.startswith(signature):
             return name, is_image
