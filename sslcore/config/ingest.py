@@ -33,9 +33,13 @@ class IngestConfig(StageConfig):
     """Options of a remote source's file system, such as {endpoint_url: "https://minio.lan"}. Credentials
     belong into the environment (AWS_ACCESS_KEY_ID and so on), not here."""
     labels: str = "auto"
-    """Where labels come from: auto (labels.csv in the source, else class folders one level deep, else
-    none), none, a .csv file inside the source with filename,label, or a pattern of the path with *, **, ?
-    and {label}, such as train/{label}/*. Labels in heldout.csv are hidden: only evaluate sees them."""
+    """Where labels come from: auto (labels.csv or labels.parquet in the source, else class folders one
+    level deep, else none), none, a .csv or .parquet file inside the source with filename,label, a .json file
+    of COCO, or a pattern of the path with *, **, ? and {label}, such as train/{label}/*. Labels in
+    heldout.csv are hidden: only evaluate sees them."""
+    metadata: str = "auto"
+    """A .csv or .parquet file inside the source with filename and further columns, which are kept in
+    metadata.parquet; auto takes metadata.csv or metadata.parquet if one is there, none takes none."""
     frames: str = Field(default="fps 1", pattern=FRAMES_PATTERN)
     """Which frames of a video become samples: all, every N, fps X (X frames per second), keyframes (those
     stored whole), or scenes (the first frame of each)."""
