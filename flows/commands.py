@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from flows.label_command import label
 from sslcore.choices import check_choice
 from sslcore.errors import UserError
 from tasks.telemetry import OFF
@@ -24,6 +25,7 @@ LISTS = {
     "backbones": ("sslcore.backbones", "BACKBONES"),
     "views": ("sslcore.augment", "VIEWS"),
     "strategies": ("sslcore.selection", "STRATEGIES"),
+    "formats": ("sslcore.labels", "FORMATS"),
 }
 
 as_json = click.option(
@@ -33,7 +35,7 @@ as_json = click.option(
 
 def add_commands(group: click.Group) -> None:
     """Add them to the command line."""
-    for command in (list_names, models, ui, doctor):
+    for command in (list_names, models, label, ui, doctor):
         group.add_command(command)
 
 
@@ -41,7 +43,7 @@ def add_commands(group: click.Group) -> None:
 @click.argument("what")
 @as_json
 def list_names(what: str, json_output: bool) -> None:
-    r"""List methods, backbones, views or strategies, with a line on each and its source.
+    r"""List methods, backbones, views, strategies or label formats, with a line on each and its source.
 
     \b
     Example:
