@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from flows.label_command import label
+from flows.search_command import search
 from sslcore.choices import check_choice
 from sslcore.errors import UserError
 from tasks.telemetry import OFF
@@ -35,7 +36,7 @@ as_json = click.option(
 
 def add_commands(group: click.Group) -> None:
     """Add them to the command line."""
-    for command in (list_names, models, label, ui, doctor):
+    for command in (list_names, models, label, search, ui, doctor):
         group.add_command(command)
 
 
