@@ -75,6 +75,7 @@ def _embed(params: Params, given: Surroundings) -> StepReport:
         backbone=given.plan.place("pretrain"),
         output=given.output,
         previous=given.previous("embed"),
+        work=given.workspace.state / "embed" / (given.plan.fingerprint or "workspace"),
         monitor=given.monitor,
     )
 
