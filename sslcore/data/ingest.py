@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sslcore.config import IngestConfig
 from sslcore.data.assemble import Assembled, assemble
+from sslcore.data.encoding import StoreFormat
 from sslcore.data.examine import Finding, hash_file
 from sslcore.data.known import VIDEOS_FILE, Known, TakenFrames, write_taken_frames
 from sslcore.data.labels import LABELS_FILE, LabelSource, find_label_source, read_label_table
@@ -68,11 +69,12 @@ def ingest(
         UserError: If the source is missing or has nothing that can be read, too many files are bad, a label
             table is malformed, or a torchvision set cannot be opened.
     """
-    known = Known(previous)
+    store = StoreFormat(**config.store.model_dump())
+    known = Known(previous, store)
     shards = output / "shards"
     shards.mkdir(parents=True)
     known.link_shards(shards)
-    writer = ShardWriter(shards, shard_bytes=config.shard_megabytes << 20)
+    writer = ShardWriter(shards, shard_bytes=config.shard_megabytes << 20, store=store)
     intake = _Intake(config, known, Collection(known, writer), monitor)
     if config.source.startswith(PREFIX):
         labels, heldout = intake.torchvision(root)
@@ -104,15 +106,20 @@ class _Intake:
         self.num_ignored = 0
         self.num_done = 0
         self.limits = Limits(config.min_side, config.max_megapixels)
+        self.store = StoreFormat(**config.store.model_dump())
 
     def torchvision(self, root: Path) -> tuple[LabelSource, dict[str, str] | None]:
         if "{label}" in self.config.labels:
             raise UserError("ingest.labels: a pattern needs file names, torchvision sets have none; use auto")
         items = open_torchvision(self.config.source, root)
-        for finding in items.findings(lambda sha256: self.known.image(sha256) is not None, self.limits):
+        for finding in items.findings(self._is_stored, self.limits, self.store):
             self._add(finding, root / "no-spool", len(items))
         self._check(len(items))
         return self._target_labels(items, root), None
+
+    def _is_stored(self, sha256: str) -> bool:
+        sample = self.known.image(sha256)
+        return sample is not None and sample.is_measured
 
     def _target_labels(self, items: TorchvisionSet, root: Path) -> LabelSource:
         if self.config.labels == "auto":
@@ -134,7 +141,7 @@ class _Intake:
         order = sorted(
             unknown, key=lambda file: (file.kind != "video", -file.num_bytes * (file.kind == "video"))
         )
-        how = Examination(self.config.frames, self.limits, spool)
+        how = Examination(self.config.frames, self.limits, spool, self.store)
         for finding, frames in examine_files(order, how, num_workers=self.config.num_workers):
             self._add(finding, frames, len(listing.files))
         spool.rmdir()
@@ -161,6 +168,8 @@ class _Intake:
             samples = [image] if image is not None else []
         elif (video := self.known.video(sha256, self.config.frames)) is not None:
             num_frames, samples = video[0].num_frames, video[1]
+        if not all(each.is_measured for each in samples):  # stored by an older version
+            return None
         if not samples or any(self.limits.violated(each.width, each.height) for each in samples):
             return None
         return Content(sha256, samples, num_frames)
@@ -241,6 +250,7 @@ def _report(result: Assembled, intake: _Intake, num_bytes: int) -> IngestReport:
     parts = [
         f"{info.num_samples} samples ({info.num_images} images{frames}), {intake.collection.num_new} new",
         f"{info.num_duplicates} duplicates" if info.num_duplicates else "",
+        f"{info.num_near_duplicates} near-duplicates" if info.num_near_duplicates else "",
         f"{info.num_removed} removed" if info.num_removed else "",
         f"{len(intake.problems)} in quarantine ({count_reasons(intake.problems)})" if intake.problems else "",
         f"{info.num_ignored} other files ignored" if info.num_ignored else "",
@@ -256,6 +266,7 @@ def _report(result: Assembled, intake: _Intake, num_bytes: int) -> IngestReport:
         "num_quarantined": info.num_quarantined,
         "num_ignored": info.num_ignored,
         "num_duplicates": info.num_duplicates,
+        "num_near_duplicates": info.num_near_duplicates,
         "num_removed": info.num_removed,
         "new_megabytes": num_bytes / 1e6,
     }
