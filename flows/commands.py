@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from flows.dump_command import dump
 from flows.label_command import label
 from flows.search_command import search
 from sslcore.choices import check_choice
@@ -36,7 +37,7 @@ as_json = click.option(
 
 def add_commands(group: click.Group) -> None:
     """Add them to the command line."""
-    for command in (list_names, models, label, search, ui, doctor):
+    for command in (list_names, models, label, search, ui, doctor, dump):
         group.add_command(command)
 
 

@@ -24,6 +24,7 @@ from sslcore.data.media import Limits, accepted_extensions
 from sslcore.data.pool import Examination, examine_files
 from sslcore.data.quarantine import Problem, check_bad_fraction, count_reasons
 from sslcore.data.samples import Collection, Content, Sample
+from sslcore.data.stat_cache import StatCache
 from sslcore.data.store import ShardWriter
 from sslcore.data.torchvision_set import PREFIX, TorchvisionSet, open_torchvision
 from sslcore.errors import UserError
@@ -55,6 +56,7 @@ def ingest(
     previous: Path | None = None,
     root: Path = Path("."),
     monitor: Monitor = SILENT,
+    stat_cache: Path | None = None,
 ) -> IngestReport:
     """Read a source into ``output``.
 
@@ -64,6 +66,8 @@ def ingest(
         previous: The last whole dataset; its shards are linked, not rewritten.
         root: What a relative source is relative to.
         monitor: Told of the files that are done.
+        stat_cache: File that remembers the digests of files, so that unchanged ones are not read again; it
+            has no influence on what is written.
 
     Raises:
         UserError: If the source is missing or has nothing that can be read, too many files are bad, a label
@@ -79,7 +83,7 @@ def ingest(
     if config.source.startswith(PREFIX):
         labels, heldout = intake.torchvision(root)
     else:
-        labels, heldout = intake.files(root, output / "spool")
+        labels, heldout = intake.files(root, output / "spool", stat_cache)
     writer.close()
     result = assemble(
         intake.collection.contents.values(),
@@ -126,7 +130,9 @@ class _Intake:
             return LabelSource("targets" if items.labels else "none", table=items.labels)
         return find_label_source(self.config.labels, root=root, images=[], videos=[])
 
-    def files(self, root: Path, spool: Path) -> tuple[LabelSource, dict[str, str] | None]:
+    def files(
+        self, root: Path, spool: Path, stat_cache: Path | None
+    ) -> tuple[LabelSource, dict[str, str] | None]:
         listing = list_source(self.config.source, root)
         self.problems += listing.problems
         self.num_ignored = listing.num_ignored
@@ -135,7 +141,8 @@ class _Intake:
                 f"ingest.source '{self.config.source}' has no image and no video ({listing.root}, "
                 f"{listing.num_ignored} other files); accepted are {accepted_extensions()}"
             )
-        unknown = self._take_over(listing) if len(self.known) else listing.files
+        remembered = StatCache(stat_cache, listing.files)
+        unknown = self._take_over(listing, remembered) if len(self.known) else listing.files
         spool.mkdir()
         # Long videos first, so that no worker is left alone with one at the end.
         order = sorted(
@@ -145,13 +152,15 @@ class _Intake:
         for finding, frames in examine_files(order, how, num_workers=self.config.num_workers):
             self._add(finding, frames, len(listing.files))
         spool.rmdir()
+        contents = self.collection.contents.values()
+        remembered.save({name: content.sha256 for content in contents for name in content.names})
         self._check(len(listing.files) + len(listing.problems))
         return self._file_labels(listing)
 
-    def _take_over(self, listing: Listing) -> list[SourceFile]:
+    def _take_over(self, listing: Listing, remembered: StatCache) -> list[SourceFile]:
         """Add the files whose content is stored; return the others."""
         unknown = []
-        for file, digest in _digests(listing.files, self.config.num_workers):
+        for file, digest in _digests(listing.files, remembered, self.config.num_workers):
             content = self._stored(file, digest) if digest else None
             if content is None:
                 unknown.append(file)
@@ -208,18 +217,24 @@ class _Intake:
         return labels, read_label_table(heldout) if heldout.is_file() else None
 
 
-def _digests(files: list[SourceFile], num_workers: int) -> Iterator[tuple[SourceFile, str]]:
-    """Hash files in threads: hashing and reading both leave the interpreter free. Empty: unreadable."""
+def _digests(
+    files: list[SourceFile], remembered: StatCache, num_workers: int
+) -> Iterator[tuple[SourceFile, str]]:
+    """Hash what has changed in threads: hashing and reading leave the interpreter free. Empty: unreadable."""
 
-    def digest(file: SourceFile) -> str:
+    def digest(place: int) -> str:
         with suppress(OSError):
-            return hash_file(Path(file.path))
+            return hash_file(Path(files[place].path))
         return ""
 
     with ThreadPoolExecutor(num_workers or os.cpu_count() or 1) as threads:
         for start in range(0, len(files), HASHED_AT_ONCE):
-            part = files[start : start + HASHED_AT_ONCE]
-            yield from zip(part, threads.map(digest, part), strict=True)
+            part = range(start, min(start + HASHED_AT_ONCE, len(files)))
+            known = {place: found for place in part if (found := remembered.digest(place))}
+            rest = [place for place in part if place not in known]
+            known |= zip(rest, threads.map(digest, rest), strict=True)
+            for place in part:
+                yield files[place], known[place]
 
 
 def _write(result: Assembled, intake: _Intake, output: Path) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "fingerprint",
     "read_dataset_info",
     "read_manifest",
+    "require_manifest",
     "write_dataset_info",
     "write_heldout",
     "write_manifest",
@@ -165,16 +166,25 @@ def read_manifest(dataset: Path) -> "pd.DataFrame":
     Raises:
         UserError: If there is no dataset.
     """
-    path = Path(dataset) / "manifest.parquet"
-    if not path.is_file():
-        raise UserError(f"no dataset in {dataset} (manifest.parquet is missing); run the ingest stage first")
     import pandas as pd
 
     exact = {pa.uint64(): pd.UInt64Dtype()}.get  # 64 bits do not survive as a float beside NA
-    table = all_columns(pq.read_table(path))
+    table = all_columns(pq.read_table(require_manifest(dataset)))
     frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, types_mapper=exact)
     frame["frame_index"] = frame["frame_index"].astype("Int64")
     return frame
+
+
+def require_manifest(dataset: Path) -> Path:
+    """Return the path of a dataset's manifest.
+
+    Raises:
+        UserError: If there is no dataset.
+    """
+    path = Path(dataset) / "manifest.parquet"
+    if not path.is_file():
+        raise UserError(f"no dataset in {dataset} (manifest.parquet is missing); run the ingest stage first")
+    return path
 
 
 def read_dataset_info(dataset: Path) -> DatasetInfo:
