@@ -8,7 +8,15 @@ from sslcore.errors import ConfigError
 
 __all__ = ["TokenBackbone", "mean_of_patches", "require_tokens", "token_backbone"]
 
-_MEMBERS = ("embed_dim", "patch_size", "num_prefix_tokens", "pool", "forward_tokens", "add_mask_token")
+_MEMBERS = (
+    "embed_dim",
+    "patch_size",
+    "num_channels",
+    "num_prefix_tokens",
+    "pool",
+    "forward_tokens",
+    "add_mask_token",
+)
 
 
 class TokenBackbone(Protocol):
@@ -19,6 +27,7 @@ class TokenBackbone(Protocol):
     Attributes:
         embed_dim: Width D of features and tokens.
         patch_size: Side of a patch in pixels.
+        num_channels: Of the images.
         num_prefix_tokens: Tokens before those of the patches: CLS first, then registers.
         pool: What ``forward`` returns: ``token`` the CLS token, ``avg`` the mean of the patch tokens. A
             method that trains no CLS token sets ``avg``, and it is saved with the backbone.
@@ -26,6 +35,7 @@ class TokenBackbone(Protocol):
 
     embed_dim: int
     patch_size: int
+    num_channels: int
     num_prefix_tokens: int
     pool: Literal["token", "avg"]
 

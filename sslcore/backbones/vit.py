@@ -145,7 +145,7 @@ class VisionTransformer(nn.Module):
         if height % self.patch_size or width % self.patch_size:
             raise ConfigError(
                 f"the sides of an image must be multiples of the patch size {self.patch_size}, got "
-                f"{height} x {width} pixels"
+                f"{height} x {width} pixels (of crops: view_options.local_size)"
             )
         return height // self.patch_size, width // self.patch_size
 
