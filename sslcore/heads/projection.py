@@ -10,9 +10,9 @@ __all__ = ["ProjectionHead"]
 class ProjectionHead(nn.Sequential):
     """Linear layers with ReLU between them; with batch norm or not, after hidden layers and after the last.
 
-    By default SimCLR's (Chen et al. 2020, https://arxiv.org/abs/2002.05709, section 4.2 and appendix B). Those
-    of other methods, prediction heads among them, are named in their files. A layer that a norm follows has no
-    bias.
+    By default SimCLR's (Chen et al. 2020, https://arxiv.org/abs/2002.05709, section 4.2 and appendix B).
+    Those of other methods, prediction heads among them, are named in their files. A layer that a norm
+    follows has no bias.
 
     Args:
         in_dim: Width of the features.

@@ -40,7 +40,7 @@ class Centring(nn.Module):
         """Return targets, and in training move the centre afterwards.
 
         Args:
-            logits_NK: Of the teacher, [N, K]; processes may differ in N.
+            logits_NK: Of the teacher, [N, K]; processes may differ in N, which may be 0.
             temperature: Divides what is left of the logits; > 0.
 
         Returns:
@@ -50,5 +50,6 @@ class Centring(nn.Module):
         targets = ((logits - self.centre) / temperature).softmax(dim=1)
         if self.training:
             total = sum_over_ranks(torch.cat((logits.sum(dim=0), logits.new_full((1,), len(logits)))))
-            self.centre.lerp_(total[:-1] / total[-1], 1 - self.momentum)
+            moved = (1 - self.momentum) * (total[-1:] > 0)  # Without rows it stays.
+            self.centre.lerp_(total[:-1] / total[-1].clamp(min=1), moved.expand_as(self.centre))
         return targets

@@ -1,8 +1,9 @@
 """InfoNCE: a query's key among other keys.
 
-Source: van den Oord et al. 2018, https://arxiv.org/abs/1807.03748; with a queue of negatives as in MoCo (He et
-al. 2019, https://arxiv.org/abs/1911.05722, equation 1), among the keys of the batch as in MoCo v3 (Chen et al.
-2021, https://arxiv.org/abs/2104.02057, algorithm 1) and NNCLR (https://arxiv.org/abs/2104.14548, equation 3).
+Source: van den Oord et al. 2018, https://arxiv.org/abs/1807.03748; with a queue of negatives as in MoCo (He
+et al. 2019, https://arxiv.org/abs/1911.05722, equation 1), among the keys of the batch as in MoCo v3 (Chen
+et al. 2021, https://arxiv.org/abs/2104.02057, algorithm 1) and NNCLR (https://arxiv.org/abs/2104.14548,
+equation 3).
 """
 
 import torch

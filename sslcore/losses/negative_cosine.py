@@ -1,7 +1,7 @@
 """Negative cosine similarity to a target that takes no gradient.
 
-Source: Chen and He 2020 (SimSiam), https://arxiv.org/abs/2011.10566, equation 1; BYOL's loss (Grill et al. 2020,
-https://arxiv.org/abs/2006.07733, equation 2) is 2 plus twice this.
+Source: Chen and He 2020 (SimSiam), https://arxiv.org/abs/2011.10566, equation 1; BYOL's loss (Grill et al.
+2020, https://arxiv.org/abs/2006.07733, equation 2) is 2 plus twice this.
 """
 
 from torch import Tensor

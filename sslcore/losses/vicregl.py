@@ -55,13 +55,9 @@ def vicregl_local(
     return matched(z_a, z_b) + matched(places_a, places_b)
 
 
-def _loss(
-    z_BMD: Tensor, other_BMD: Tensor, invariance: float, variance: float, covariance: float
-) -> Tensor:
+def _loss(z_BMD: Tensor, other_BMD: Tensor, invariance: float, variance: float, covariance: float) -> Tensor:
     """VICReg of matches; the statistics are over the batch, for each of the M by itself."""
     z_MBD, other_MBD = z_BMD.transpose(0, 1), other_BMD.transpose(0, 1)
     spread = (variance_term(z_MBD) + variance_term(other_MBD)) / 2
     redundancy = (covariance_term(z_MBD) + covariance_term(other_MBD)) / 2
-    return (
-        invariance * functional.mse_loss(z_BMD, other_BMD) + variance * spread + covariance * redundancy
-    )
+    return invariance * functional.mse_loss(z_BMD, other_BMD) + variance * spread + covariance * redundancy

@@ -46,7 +46,8 @@ def masked_counts(
         batch_size: Images.
         num_patches: Patches of each.
         ratio: Least and greatest share of patches that is hidden, in 0..1.
-        probability: Share of images, rounded, that are masked at all; the others have 0.
+        probability: Share of images, rounded but one at least unless it is 0, that are masked at all; the
+            others have 0.
 
     Raises:
         ConfigError: If a share is out of range.
@@ -56,7 +57,7 @@ def masked_counts(
         raise ConfigError(f"mask_ratio must be two rising numbers between 0 and 1, got {low} and {high}")
     if not 0 <= probability <= 1:
         raise ConfigError(f"mask_probability must be in 0..1, got {probability}")
-    masked = round(batch_size * probability)
+    masked = max(1, round(batch_size * probability)) if probability else 0
     spread = [low + (high - low) * (each + 0.5) / masked for each in range(masked)]
     return [max(1, int(num_patches * share)) for share in spread] + [0] * (batch_size - masked)
 

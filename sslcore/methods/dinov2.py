@@ -6,7 +6,8 @@ https://arxiv.org/abs/2304.07193.
 Different here, beside what iBOT's file says: ``out_dim`` is the published short recipe's 65536, made for a
 million images and more; small data sets do with 1024 to 8192. LayerScale, registers and learnt positions
 belong to the backbone (``vit-small-14-reg4-ls``). KoLeo looks for neighbours within the batch of one process,
-as published. No layer-wise decay of the learning rate is set here; that is the optimizer's. The teacher is kept.
+as published. No layer-wise decay of the learning rate is set here; that is the optimizer's. The teacher is
+kept.
 """
 
 import math

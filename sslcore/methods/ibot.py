@@ -63,7 +63,7 @@ class IBOTOptions(StageConfig):
     """Epochs in which the teacher's temperature rises."""
     centre_momentum: float = Field(default=0.9, ge=0, le=1)
     """Of the moving averages that are taken off the teacher's logits."""
-    mask_probability: float = Field(default=0.5, ge=0, le=1)
+    mask_probability: float = Field(default=0.5, gt=0, le=1)
     """Share of the global views in which patches are hidden."""
     mask_ratio: tuple[float, float] = (0.1, 0.5)
     """Least and greatest share of patches that is hidden there."""
@@ -142,7 +142,7 @@ class IBOT(Method):
         cls_targets, patch_targets = self.targets(global_views, masks)
         logits_VBK = self.heads[0](cls_VBD.flatten(0, 1)).unflatten(0, cls_VBD.shape[:2])
         temperature = self.options.student_temperature
-        loss = self_distillation(logits_VBK, cls_targets, temperature=temperature)
+        loss = self_distillation(logits_VBK, cls_targets, temperature=temperature) + self.regularizer(cls_TBD)
         patch_loss = masked_patches(
             self.heads[-1](self._hidden(tokens, masks)),
             patch_targets,
@@ -150,7 +150,7 @@ class IBOT(Method):
             num_images=len(global_views),
             temperature=temperature,
         )
-        return loss + self.options.patch_weight * patch_loss + self.regularizer(cls_TBD)
+        return loss + self.options.patch_weight * patch_loss
 
     def regularizer(self, cls_TBD: Tensor) -> Tensor | float:
         """Return what is added to the loss for the student's CLS tokens of global views; nothing here."""

@@ -4,8 +4,8 @@ Assran, Balestriero, Duval, Bordes, Misra, Bojanowski, Vincent, Rabbat, Ballas: 
 Prior in Self-Supervised Learning, 2022, https://arxiv.org/abs/2210.07277.
 
 Prototypes are to be used by a power law instead of equally often. Different here: the divergence is that of
-the mean assignment from the power law, so that an exponent of 0 is MSN's term; and targets are not evened out by
-Sinkhorn-Knopp unless asked for, since that would pull them back to equal use.
+the mean assignment from the power law, so that an exponent of 0 is MSN's term; and targets are not evened out
+by Sinkhorn-Knopp unless asked for, since that would pull them back to equal use.
 """
 
 from typing import ClassVar
