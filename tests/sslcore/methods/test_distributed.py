@@ -25,9 +25,11 @@ from sslcore.methods import METHODS, Method
 
 STEPS = 3
 BATCH = 8
-CHANCE_INSIDE: dict[str, str] = {}
+CHANCE_INSIDE: dict[str, str] = dict.fromkeys(("ibot", "dinov2", "mae", "simmim", "ijepa"), "hidden patches")
 """Methods that draw something for each sample, so that two processes draw differently, and what."""
 OPTIONS: dict[str, dict[str, Any]] = {
+    "msn": {"mask_ratio": 0.0},
+    "pmsn": {"mask_ratio": 0.0},
     "mocov2": {"symmetric": True},
     "smog": {"regroup_steps": 2, "num_groups": 4, "queue_size": 12},
     "swav": {"queue_start_epoch": 0, "queue_size": 16, "frozen_prototype_epochs": 0},
