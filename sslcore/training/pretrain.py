@@ -173,7 +173,7 @@ def _batches(
     )
 
     def from_disk(epoch: int) -> Iterator[Tensor]:
-        loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+        loader.sampler.set_epoch(epoch)
         return (images for images, _ in loader)
 
     return from_disk
