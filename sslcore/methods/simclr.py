@@ -19,6 +19,7 @@ from sslcore.config import StageConfig
 from sslcore.heads import ProjectionHead
 from sslcore.losses import nt_xent
 from sslcore.methods.method import Method
+from sslcore.methods.view_count import check_views
 
 __all__ = ["SimCLR", "SimCLROptions"]
 
@@ -59,6 +60,7 @@ class SimCLR(Method):
 
     def forward(self, views: Sequence[Tensor]) -> Tensor:
         """Return the loss of two views, each [B, C, H, W]."""
+        check_views(views, self.name, least=2, most=2)
         z_a, z_b = (self.projection_head(self.backbone(view)) for view in views)
         return nt_xent(z_a, z_b, temperature=self.temperature)
 
