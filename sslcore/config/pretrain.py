@@ -54,7 +54,7 @@ class PretrainConfig(StageConfig):
     max_minutes: float | None = Field(default=None, gt=0)
     """Minutes of training; the schedule is shortened to what fits, so a run is not repeatable to the bit."""
     batch_size: BatchSize = 256
-    """Samples per optimizer step, of all processes together; find tries which is largest (on a CPU: fastest)."""
+    """Samples per optimizer step, of all processes together; find tries what fits (on a CPU: is fastest)."""
     accumulate: int = Field(default=1, ge=1)
     """Parts in which a batch goes through the network; contrastive losses then see fewer negatives."""
     optimizer: str = "auto"

@@ -18,11 +18,12 @@ class LARS(Optimizer):
     Source: You, Gitman, Ginsburg 2017, https://arxiv.org/abs/1708.03888, in the form that SimCLR, BYOL and
     Barlow Twins train with: with g = gradient + weight_decay * w,
 
-        ratio = trust * |w| / |g|  (1 where either norm is 0),   v = momentum * v + ratio * g,   w = w - lr * v.
+        ratio = trust * |w| / |g|  (1 where either norm is 0),   v = momentum * v + ratio * g,   w = w - lr
+        * v.
 
     Differs from the paper: the denominator is |gradient + weight_decay * w| and not |gradient| +
-    weight_decay * |w|, and the learning rate multiplies the momentum, so a schedule acts at once. A group with
-    ``adapt`` false (biases and norms) has ratio 1.
+    weight_decay * |w|, and the learning rate multiplies the momentum, so a schedule acts at once. A group
+    with ``adapt`` false (biases and norms) has ratio 1.
 
     Args:
         params: Parameters or groups; ``adapt`` in a group says whether the ratio is used.
@@ -68,7 +69,7 @@ class LARS(Optimizer):
         return loss
 
     def _step_group(self, group: dict[str, Any], weights: list[Tensor]) -> None:
-        grads = [each.grad for each in weights]
+        grads = [each.grad for each in weights if each.grad is not None]
         if group["weight_decay"]:
             updates = list(torch._foreach_add(grads, weights, alpha=group["weight_decay"]))
         else:

@@ -28,7 +28,7 @@ OPTIMIZERS: Mapping[str, type[Optimizer]] = {
 }
 """Those there are, by the name of their class in lower case."""
 
-_OURS: Mapping[str, Mapping[str, Any]] = {"sgd": {"momentum": 0.9}, "rmsprop": {"momentum": 0.9}}
+_OURS: Mapping[str, Mapping[str, Any]] = {"sgd": {"momentum": 0.9}}
 """Where the field's default is not PyTorch's."""
 
 _SET_ELSEWHERE = ("self", "params", "lr", "weight_decay", "fused", "foreach", "adapt")

@@ -1,4 +1,4 @@
-"""What changes from step to step: learning rate and weight decay. Epochs become steps here and nowhere else."""
+"""Learning rate and weight decay from step to step. Epochs become steps here and nowhere else."""
 
 import math
 from typing import Protocol
