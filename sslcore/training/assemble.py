@@ -27,6 +27,7 @@ from sslcore.training.follow import Run
 from sslcore.training.interruption import StopRequest
 from sslcore.training.kept import Kept
 from sslcore.training.loop import Length, Parts
+from sslcore.training.online import require_labels
 from sslcore.training.optimizers import build_optimizer
 from sslcore.training.precision import Precision
 from sslcore.training.processes import averaging_gradients, broadcast_object, synchronised
@@ -59,6 +60,8 @@ def assemble(
     precision = Precision(resolve_precision(config.precision, device), device)
     samples = SampleDataset(dataset, splits=("train",))
     samples.image_size = load_size(config, samples)
+    if config.keep == "best":
+        require_labels(dataset, config.keep_metric)
     method = build_method(config)
     views = build_views(
         method.default_views(config.image_size) if config.views == "auto" else config.views,

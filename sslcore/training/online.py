@@ -11,14 +11,14 @@ from torch import Generator, Tensor, nn
 
 from sslcore.augment import IMAGENET, Normalization, normalize
 from sslcore.data import SampleDataset
-from sslcore.errors import NotLearningError
+from sslcore.errors import ConfigError, NotLearningError
 from sslcore.evaluation.collapse import alignment, effective_rank, feature_std, uniformity
 from sslcore.evaluation.knn import knn_accuracy
 from sslcore.training.fast_probe import ridge_predict
 from sslcore.training.flops import count_flops
 from sslcore.training.view_stream import Views
 
-__all__ = ["OnlineEvaluation", "affordable_images"]
+__all__ = ["OnlineEvaluation", "affordable_images", "require_labels"]
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +149,24 @@ class OnlineEvaluation:
             batch = normalize(part.to(device), self.normalization)
             parts.append(_embedded(backbone, batch))
         return torch.cat(parts)
+
+
+def require_labels(dataset: Path, metric: str) -> None:
+    """Check that a metric can be measured on a data set.
+
+    Raises:
+        ConfigError: If it is an accuracy and the training or the validation split has no labels.
+    """
+    if not metric.endswith("accuracy"):
+        return
+    train, val = (
+        SampleDataset(dataset, splits=(split,)).manifest["label"].dropna() for split in ("train", "val")
+    )
+    if train.nunique() < 2 or not val.isin(train).any():
+        raise ConfigError(
+            f"pretrain.keep: best needs {metric}, and there are no labels in the training and validation "
+            "splits; set pretrain.keep_metric: effective_rank or pretrain.keep: last"
+        )
 
 
 def affordable_images(

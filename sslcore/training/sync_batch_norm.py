@@ -70,7 +70,7 @@ def convert_batch_norms(module: nn.Module) -> nn.Module:
 
 
 def _converted(norm: _BatchNorm) -> nn.Module:
-    on_gpu = norm.weight is not None and norm.weight.is_cuda
+    on_gpu = any(each is not None and each.is_cuda for each in (norm.weight, norm.running_mean))
     cls = nn.SyncBatchNorm if on_gpu else AnyDeviceSyncBatchNorm
     made = cls(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
     made.weight, made.bias = norm.weight, norm.bias

@@ -72,11 +72,12 @@ class Timing:
     def figures(self) -> dict[str, float]:
         """Return the figures of this stretch.
 
-        images_per_second (of all processes), data_wait_share (0..1), peak_memory_gigabytes (of the GPU,
+        seconds, images_per_second (of all processes), data_wait_share (0..1), peak_memory_gigabytes (of the GPU,
         else of this process) and, once FLOP are counted, model_flops_share (0..1, of the device's peak).
         """
         seconds = self.seconds
         figures = {
+            "seconds": seconds,
             "images_per_second": self._images / seconds,
             "data_wait_share": min(1.0, self._waited / seconds),
             "peak_memory_gigabytes": self._peak_memory() / 1e9,
