@@ -72,8 +72,8 @@ class Timing:
     def figures(self) -> dict[str, float]:
         """Return the figures of this stretch.
 
-        seconds, images_per_second (of all processes), data_wait_share (0..1), peak_memory_gigabytes (of the GPU,
-        else of this process) and, once FLOP are counted, model_flops_share (0..1, of the device's peak).
+        seconds, images_per_second (of all processes), data_wait_share (0..1), peak_memory_gigabytes (of the
+        GPU, else of this process) and, once FLOP are counted, model_flops_share (0..1, of the device's peak).
         """
         seconds = self.seconds
         figures = {

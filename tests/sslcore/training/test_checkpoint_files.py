@@ -45,7 +45,7 @@ def test_a_damaged_one_falls_back_on_the_one_before(
     path = files.save(state(2), 2)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
-    path.write_bytes({"truncated": content[:500], "flipped": content, "emptied": b""}[damage])
+    path.write_bytes({"truncated": bytes(content[:500]), "flipped": bytes(content), "emptied": b""}[damage])
     with caplog.at_level(logging.WARNING):
         loaded = files.load()
     assert loaded is not None

@@ -27,7 +27,7 @@ def test_biases_and_norms_are_not_decayed() -> None:
     module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Linear(2, 2))
     decayed, plain = parameter_groups(module, 0.1)
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.1, 0.0)
-    shapes = [sorted(tuple(each.shape) for each in group["params"]) for group in (decayed, plain)]  # type: ignore[attr-defined]
+    shapes = [sorted(tuple(each.shape) for each in group["params"]) for group in (decayed, plain)]
     assert shapes == [[(2, 1, 3, 3), (2, 2)], [(2,)] * 4]
 
 
