@@ -25,6 +25,7 @@ NOT_OF_THE_RESULT = frozenset(
         "checkpoint_every_steps",
         "keep_checkpoints",
         "max_restarts",
+        "num_processes",
         "num_workers",
         "profile",
     }

@@ -33,12 +33,15 @@ class Timing:
         """Of this process; 0 while unknown."""
         self._peak, self.peak_source = peak_flops(device, dtype)
         self._world_size = world_size
-        self._evaluating = 0.0
-        self._total = 0.0
-        self.restart()
+        self._evaluating = self._before = 0.0
+        self._begin()
 
     def restart(self) -> None:
         """Begin a new stretch (an epoch)."""
+        self._before += self.seconds
+        self._begin()
+
+    def _begin(self) -> None:
         self._started = time.perf_counter()
         self._waited = self._apart = 0.0
         self._images = self._steps = 0
@@ -61,7 +64,7 @@ class Timing:
         self._images += num_images
 
     def apart(self, seconds: float) -> None:
-        """Leave out time that went into something else (a checkpoint)."""
+        """Leave out time that went into something else (a checkpoint, a measurement)."""
         self._apart += seconds
 
     @property
@@ -93,7 +96,7 @@ class Timing:
         return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * unit
 
     def evaluated(self, seconds: float) -> float:
-        """Count time that went into measuring; return its share of all the time so far."""
+        """Leave out time that went into measuring; return its share of all the time so far."""
+        self.apart(seconds)
         self._evaluating += seconds
-        self._total += self.seconds
-        return self._evaluating / (self._total + self._evaluating)
+        return self._evaluating / (self._before + self.seconds + self._evaluating)

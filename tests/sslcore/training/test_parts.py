@@ -164,7 +164,11 @@ def test_timing_tells_waiting_from_work(monkeypatch: pytest.MonkeyPatch) -> None
     assert figures["data_wait_share"] == 4 / 16
     assert figures["model_flops_share"] == 50 * 4 / 16 / 100
     assert figures["peak_memory_gigabytes"] > 0.01
+    clock[0] += 4.0
     assert timing.evaluated(4.0) == 4 / 20
+    timing.restart()
+    clock[0] += 20.0
+    assert timing.evaluated(0.0) == 4 / 40
 
 
 def test_a_batch_size_is_doubled_while_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
