@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sslcore.config import IngestConfig
+from sslcore.data.encoding import StoreFormat
 from sslcore.data.labels import LabelSource
 from sslcore.data.manifest import SCHEMA_VERSION, DatasetInfo, fingerprint
 from sslcore.data.quarantine import Problem
@@ -81,6 +82,7 @@ def assemble(
         splits={split: counts[split] for split in SPLITS},
         labels_from=labels.origin,
         source=config.source,
+        store=StoreFormat(**config.store.model_dump()).described(),
     )
     hidden = None if heldout is None else rows.hidden
     return Assembled(rows.rows, gone, hidden, info, tuple(rows.notes()))

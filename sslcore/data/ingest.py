@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sslcore.config import IngestConfig
 from sslcore.data.assemble import Assembled, assemble
+from sslcore.data.encoding import StoreFormat
 from sslcore.data.examine import Finding, hash_file
 from sslcore.data.known import VIDEOS_FILE, Known, TakenFrames, write_taken_frames
 from sslcore.data.labels import LABELS_FILE, LabelSource, find_label_source, read_label_table
@@ -68,11 +69,12 @@ def ingest(
         UserError: If the source is missing or has nothing that can be read, too many files are bad, a label
             table is malformed, or a torchvision set cannot be opened.
     """
-    known = Known(previous)
+    store = StoreFormat(**config.store.model_dump())
+    known = Known(previous, store)
     shards = output / "shards"
     shards.mkdir(parents=True)
     known.link_shards(shards)
-    writer = ShardWriter(shards, shard_bytes=config.shard_megabytes << 20)
+    writer = ShardWriter(shards, shard_bytes=config.shard_megabytes << 20, store=store)
     intake = _Intake(config, known, Collection(known, writer), monitor)
     if config.source.startswith(PREFIX):
         labels, heldout = intake.torchvision(root)
@@ -104,12 +106,14 @@ class _Intake:
         self.num_ignored = 0
         self.num_done = 0
         self.limits = Limits(config.min_side, config.max_megapixels)
+        self.store = StoreFormat(**config.store.model_dump())
 
     def torchvision(self, root: Path) -> tuple[LabelSource, dict[str, str] | None]:
         if "{label}" in self.config.labels:
             raise UserError("ingest.labels: a pattern needs file names, torchvision sets have none; use auto")
         items = open_torchvision(self.config.source, root)
-        for finding in items.findings(lambda sha256: self.known.image(sha256) is not None, self.limits):
+        is_known = lambda sha256: self.known.image(sha256) is not None  # noqa: E731
+        for finding in items.findings(is_known, self.limits, self.store):
             self._add(finding, root / "no-spool", len(items))
         self._check(len(items))
         return self._target_labels(items, root), None
@@ -134,7 +138,7 @@ class _Intake:
         order = sorted(
             unknown, key=lambda file: (file.kind != "video", -file.num_bytes * (file.kind == "video"))
         )
-        how = Examination(self.config.frames, self.limits, spool)
+        how = Examination(self.config.frames, self.limits, spool, self.store)
         for finding, frames in examine_files(order, how, num_workers=self.config.num_workers):
             self._add(finding, frames, len(listing.files))
         spool.rmdir()

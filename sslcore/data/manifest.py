@@ -74,6 +74,7 @@ class DatasetInfo:
         splits: Samples per split.
         labels_from: ``class folders``, a CSV file's name, a pattern, ``targets`` or ``none``.
         source: The source as it was configured.
+        store: The settings of ``ingest.store`` that matter for its format.
     """
 
     schema_version: int
@@ -91,6 +92,7 @@ class DatasetInfo:
     splits: Mapping[str, int]
     labels_from: str
     source: str
+    store: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"format": "original"})
 
 
 def fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from sslcore.data.encoding import ORIGINAL, StoreFormat
 from sslcore.data.examine import Finding, examine_file
 from sslcore.data.listing import SourceFile
 from sslcore.data.media import Limits
@@ -37,11 +38,13 @@ class Examination:
         frames: Which frames of a video to take.
         limits: What images and frames must keep to.
         spool: Folder for the frames of videos until they are in a shard.
+        store: In which form samples are stored.
     """
 
     frames: str
     limits: Limits
     spool: Path
+    store: StoreFormat = ORIGINAL
 
 
 def examine_files(
@@ -66,7 +69,8 @@ def examine_files(
         for number, file in enumerate(files):
             spool = examination.spool / f"{number}"
             frames, limits = examination.frames, examination.limits
-            yield examine_file(file, frames=frames, limits=limits, spool=spool), spool
+            store = examination.store
+            yield examine_file(file, frames=frames, limits=limits, spool=spool, store=store), spool
         return
     yield from _in_processes(jobs, examination, min(wanted, len(jobs)))
 
@@ -145,6 +149,7 @@ class _Worker:
             "frames": examination.frames,
             "limits": dataclasses.asdict(examination.limits),
             "spool": str(spool),
+            "store": dataclasses.asdict(examination.store),
         }
         with suppress(BrokenPipeError):  # it has died: reading says so
             send(self._jobs, request)

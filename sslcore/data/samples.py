@@ -21,7 +21,7 @@ class Sample:
 
     Attributes:
         sample_id: 20 hex digits of a hash of its content.
-        sha256: The full digest; of the stored PNG for a frame.
+        sha256: The full digest; of the stored bytes for a frame.
         kind: ``image`` or ``frame``.
         width: Pixels.
         height: Pixels.
@@ -131,7 +131,7 @@ class Collection:
         stored = self._known.image(finding.sha256)
         if stored is not None:
             return stored
-        shard, row = self._store(sample_id, finding.data)
+        shard, row = self._store(sample_id, finding.data, finding.width, finding.height)
         return Sample(
             sample_id=sample_id,
             sha256=finding.sha256,
@@ -151,7 +151,7 @@ class Collection:
                 if stored is not None:
                     yield stored
                     continue
-                shard, row = self._store(sample_id, data)
+                shard, row = self._store(sample_id, data, frame.width, frame.height)
                 yield Sample(
                     sample_id=sample_id,
                     sha256=frame.sha256,
@@ -164,6 +164,6 @@ class Collection:
                     row=row,
                 )
 
-    def _store(self, sample_id: str, data: bytes) -> tuple[OpenShard, int]:
+    def _store(self, sample_id: str, data: bytes, width: int, height: int) -> tuple[OpenShard, int]:
         self.num_new += 1
-        return self._writer.add(sample_id, data)
+        return self._writer.add(sample_id, data, (width, height))

@@ -17,6 +17,7 @@ import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from sslcore.data.encoding import StoreFormat
 from sslcore.data.examine import Finding, FrameFinding, examine_file
 from sslcore.data.listing import SourceFile
 from sslcore.data.media import Limits
@@ -76,14 +77,15 @@ def main() -> None:
         os.dup2(nowhere, stream)
     while (message := receive(jobs)) is not None:
         job, _ = message
-        limits = Limits(**job["limits"])
+        how: dict[str, Any] = {
+            "frames": job["frames"],
+            "limits": Limits(**job["limits"]),
+            "store": StoreFormat(**job["store"]),
+        }
         try:
             for number, file in enumerate(job["files"]):
                 spool = Path(f"{job['spool']}-{number}")
-                _send_finding(
-                    findings,
-                    examine_file(SourceFile(**file), frames=job["frames"], limits=limits, spool=spool),
-                )
+                _send_finding(findings, examine_file(SourceFile(**file), spool=spool, **how))
         except BaseException:
             send(findings, {"failed": traceback.format_exc()})
             raise

@@ -129,6 +129,7 @@ def test_dataset_json_counts_everything(mixed: Path, tmp_path: Path, run_ingest:
         "splits": {split: splits.count(split) for split in ("train", "val", "test")},
         "labels_from": "none",
         "source": str(mixed),
+        "store": {"format": "original"},
     }
     assert read_dataset_info(tmp_path / "out").fingerprint == content["fingerprint"]
 
