@@ -24,6 +24,7 @@ LISTS = {
     "backbones": ("sslcore.backbones", "BACKBONES"),
     "views": ("sslcore.augment", "VIEWS"),
     "strategies": ("sslcore.selection", "STRATEGIES"),
+    "scorers": ("sslcore.selection.scorers", "SCORERS"),
 }
 
 as_json = click.option(
@@ -41,7 +42,7 @@ def add_commands(group: click.Group) -> None:
 @click.argument("what")
 @as_json
 def list_names(what: str, json_output: bool) -> None:
-    r"""List methods, backbones, views or strategies, with a line on each and its source.
+    r"""List methods, backbones, views, strategies or scorers, with a line on each and its source.
 
     \b
     Example:
