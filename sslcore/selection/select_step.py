@@ -16,8 +16,8 @@ from sslcore.data import read_manifest
 from sslcore.embedding.store import Embeddings, read_embeddings
 from sslcore.labels import read_labels
 from sslcore.monitor import SILENT, Monitor
-from sslcore.selection.picks import Selection
 from sslcore.selection.select import select
+from sslcore.selection.selection import Selection
 from sslcore.selection.strategies import PICKERS
 
 __all__ = ["SelectReport", "select_samples"]
@@ -84,8 +84,10 @@ def select_samples(
             budget,
             strategy=config.strategy,
             labelled=np.arange(len(choice.labelled)),
+            ids=[stored.sample_ids[row] for row in rows],
             names=[stored.filenames[row] for row in rows],
             seed=config.seed,
+            round=ROUND,
         )
         picked = rows[selection.indices]
     _write(output / "selection.parquet", stored, picked, selection, config)

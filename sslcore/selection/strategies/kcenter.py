@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sslcore.selection.distances import Distances
-from sslcore.selection.picks import Picks
+from sslcore.selection.picks import Picks, Strategy
 from sslcore.selection.pool import Pool
 
-__all__ = ["pick"]
+__all__ = ["STRATEGY", "pick"]
 
 
 def pick(pool: Pool, k: int, *, seed: int) -> Picks:
@@ -40,7 +40,7 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
         (NaN for a first pick near the mean).
     """
     del seed
-    x_PD = pool.vectors[pool.candidates]
+    x_PD = torch.from_numpy(pool.vectors.exact(pool.candidates))
     distances = Distances(x_PD)
     best_P, nearest_P = _from_labelled(pool, distances)
     chosen: list[int] = []
@@ -66,7 +66,7 @@ def _from_labelled(pool: Pool, distances: Distances) -> tuple[Tensor, Tensor]:
     if len(pool.labelled) == 0:
         none_P = torch.full((len(pool.candidates),), -1, dtype=torch.int64)
         return torch.full((len(pool.candidates),), math.inf, dtype=torch.float64), none_P
-    best_P, which_P = distances.to_nearest(pool.vectors[pool.labelled])
+    best_P, which_P = distances.to_nearest(torch.from_numpy(pool.vectors.exact(pool.labelled)))
     return best_P, torch.from_numpy(pool.labelled)[which_P]
 
 
@@ -81,3 +81,11 @@ def _reason(pool: Pool, distance: float, nearest: int) -> str:
     if distance == 0:
         return f"a copy of {name}: nothing different is left"
     return f"farthest ({distance:.2f}) from everything chosen or labelled before; nearest is {name}"
+
+
+STRATEGY = Strategy(
+    about="the sample farthest from all chosen or labelled, exact; coverage, video, duplicates"
+    " (Gonzalez 1985; Sener & Savarese 2018, arxiv.org/abs/1708.00489)",
+    pick=pick,
+    avoids_copies=True,
+)
