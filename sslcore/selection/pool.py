@@ -18,6 +18,8 @@ UNKNOWN = -1
 NEEDS: Mapping[str, str] = {
     "probs": "probs=, class probabilities [N, C]",
     "committee": "probs= of several models or dropout passes, [M, N, C] with M >= 2",
+    "predictions": "probs=, class probabilities [N, C], or labels= of two classes at least",
+    "models": "probs= of several models or dropout passes, [M, N, C] with M >= 2, or labels= of two classes",
     "scores": "scores=, a mapping of names to numbers [N]",
     "labels": "labels=, the class of each row where it is known [N]",
     "labelled": "labelled=, at least one row that is labelled already",
@@ -74,8 +76,15 @@ class Pool:
         """Whether what a strategy needs (a key of `NEEDS`) was given."""
         if need == "committee":
             return self.probs is not None and self.probs.ndim == 3 and len(self.probs) >= 2
+        if need in ("predictions", "models"):
+            given = self.probs is not None and (need == "predictions" or self.has("committee"))
+            return given or (self.probs is None and self._num_known_classes() >= 2)
         if need == "labelled":
             return len(self.labelled) > 0
         if need == "labels":
             return self.labels is not None and bool((self.labels != UNKNOWN).any())
         return bool(self.scores) if need == "scores" else getattr(self, need) is not None
+
+    def _num_known_classes(self) -> int:
+        known = np.empty(0, np.int64) if self.labels is None else self.labels[self.labelled]
+        return len(np.unique(known[known != UNKNOWN]))
