@@ -27,8 +27,8 @@ from sslcore.selection.vectors import Vectors
 
 __all__ = ["select"]
 
-# What "auto" is as long as no strategy of that name decides by what is known.
-WITHOUT_AUTO = "kmeans"
+# What "auto" is where there is a plan.
+WITH_PLAN = "objectives"
 
 
 def select(
@@ -65,8 +65,8 @@ def select(
         labels: Class of each row: a name (None where it is not known) or a number (-1 where it is not) [N].
         probs: Class probabilities of a model [N, C], or of M models or dropout passes [M, N, C].
         scores: Named numbers [N].
-        objectives: A plan: what to weigh.
-        constraints: A plan: what must hold.
+        objectives: A plan: what to weigh, of ``sslcore.selection.objectives``; with strategy "auto".
+        constraints: A plan: what must hold, of ``sslcore.selection.constraints``; with strategy "auto".
         seed: Seed of the strategies that use chance.
         memory: What the selection may take beside the embeddings: bytes, or a figure like "2GB". None is what
             is free. What would not fit is refused before it starts.
@@ -82,7 +82,7 @@ def select(
         UserError: If ``k`` is more than can be picked, something does not fit the embeddings, is not finite
             or is missing for the strategy, an id is there twice, or the work would not fit into ``memory``.
     """
-    name = WITHOUT_AUTO if strategy == "auto" and "auto" not in PICKERS else strategy
+    name = WITH_PLAN if strategy == "auto" and (objectives or constraints) else strategy
     chosen = PICKERS[check_choice(name, PICKERS, name="strategy")]
     for argument, value, least in (("k", k, 1), ("seed", seed, 0), ("round", round, 1)):
         if value < least:

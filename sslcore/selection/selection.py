@@ -107,6 +107,11 @@ class Selection(Picks):
             plan={**self.plan, "k": len(rows)},
         )
 
+    @property
+    def stopped(self) -> str:
+        """Why there are fewer picks than were asked for; empty where there are not."""
+        return "" if self.run is None else str(getattr(self.run.steps, "stopped", ""))
+
     @cached_property
     def nearest(self) -> NDArray[np.int64]:
         """For each row the row of the selected sample nearest to it [N], the earlier pick of two as near."""
