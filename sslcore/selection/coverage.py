@@ -67,7 +67,7 @@ class Coverage:
         take = pool.vectors.exact if vectors_ND is None else vectors_ND.__getitem__
         x_RD, x_PD = torch.from_numpy(take(self.references)), torch.from_numpy(take(self.positions))
         largest = max(float(x_RD.square().sum(dim=1).max()), 1e-300)
-        self._width, self._quantum = width, 2.0 ** math.ceil(math.log2(largest)) * SHARE
+        self.width, self._quantum = width, 2.0 ** math.ceil(math.log2(largest)) * SHARE
         counted = np.ones(len(x_RD)) if weights_N is None else weights_N[self.references]
         self.weight_R = torch.from_numpy(counted / max(counted.sum(), 1e-300)).float()
         self.kernel_RP = self._kernel(x_RD, x_PD)
@@ -75,10 +75,30 @@ class Coverage:
         for start in range(0, len(pool.labelled), ROWS_AT_ONCE):
             given = torch.from_numpy(take(pool.labelled[start : start + ROWS_AT_ONCE]))
             self.best_R = torch.maximum(self.best_R, self._kernel(x_RD, given).amax(dim=1))
-        self.gain_P = torch.zeros(len(x_PD), dtype=torch.float64)
-        for rows in torch.arange(len(x_RD)).split(ROWS_AT_ONCE):
-            self.gain_P += self._lacking(rows, self.best_R[rows])
         self.left_P = torch.ones(len(x_PD), dtype=torch.bool)
+        self._all_gains()
+
+    def _all_gains(self) -> None:
+        self.gain_P = torch.zeros(self.kernel_RP.shape[1], dtype=torch.float64)
+        for rows in torch.arange(len(self.best_R)).split(ROWS_AT_ONCE):
+            self.gain_P += self._lacking(rows, self.best_R[rows])
+
+    def narrow(self, width: float) -> None:
+        """Change the width of the kernel; everything else stays.
+
+        exp(-d^2 / v^2) is exp(-d^2 / w^2) to the power of w^2 / v^2, so no distance is worked out again.
+        """
+        power = (self.width / width) ** 2
+        self.width = width
+        for rows in self.kernel_RP.split(ROWS_AT_ONCE):
+            rows.pow_(power)
+        self.best_R.pow_(power)
+        self._all_gains()
+
+    def mean_square(self) -> float:
+        """Return the weighted mean squared distance of the references to what is chosen; inf: nothing is."""
+        squared_R = -self.best_R.double().log() * self.width**2
+        return float((squared_R * self.weight_R).sum())
 
     def _kernel(self, x_RD: Tensor, x_nD: Tensor) -> Tensor:
         """Return exp(-|x - y|^2 / width^2), float32 [R, n]."""
@@ -88,7 +108,7 @@ class Coverage:
             rows = x_RD[start : start + ROWS_AT_ONCE]
             squared = rows.square().sum(dim=1)[:, None] + squared_n - 2 * (rows @ x_nD.T)
             squared = squared.clamp_(min=0).div_(self._quantum).round_().mul_(self._quantum)
-            found[start : start + ROWS_AT_ONCE] = squared.mul_(-1 / self._width**2).exp_()
+            found[start : start + ROWS_AT_ONCE] = squared.mul_(-1 / self.width**2).exp_()
         return found
 
     def _lacking(self, rows: Tensor, best: Tensor) -> Tensor:
