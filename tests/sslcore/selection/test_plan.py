@@ -128,7 +128,6 @@ def test_budgets_are_a_share_or_a_cost(make_folders: Callable[..., Any]) -> None
     table, report = run(folders, budget_share=0.3)
     assert len(table) == 3  # of 9: 2.7, rounded up
     assert "more than there are" not in report.summary
-    add(folders, "costs.parquet", "")
     add(folders, "costs/minutes.csv", "sample_id,minutes\n" + "".join(f"id{n},{n}\n" for n in range(10)))
     cost = {"input": "scores", "column": "minutes", "file": "costs/minutes.csv"}
     table, report = run(folders, budget_cost=10, cost=cost)

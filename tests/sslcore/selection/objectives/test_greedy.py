@@ -113,7 +113,7 @@ def test_sequences_are_whole_in_order_and_within_other_limits() -> None:
         0,
     ]  # frames 2-3 and 0-1 of w, the image, the odd frame of v
     limited = select(x, 10, objectives=[Weights(weight)], constraints=[runs, Quota(videos, 3)])
-    assert limited.indices.tolist() == [7, 8, 9, 0, 4, 3]
+    assert limited.indices.tolist() == [7, 8, 9, 0, 2, 1]
     short = select(x, 1, objectives=[Weights([1.0] * 10)], constraints=[Sequences(["v"] * 10, range(10), 5)])
     assert short.indices.tolist() == []
     assert short.stopped == "no whole sequence fits into the 1 picks that are left"

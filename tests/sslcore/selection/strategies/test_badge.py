@@ -46,7 +46,7 @@ def test_draws_equal_plain_seeding_on_full_gradients(seed: int, monkeypatch: pyt
 
 def test_columns_are_lengths_and_distances_of_full_gradients() -> None:
     x, probs = draw(30, 4, 3)
-    g, got = gradients(x, probs), select(*(x, 10), strategy="badge", probs=probs)
+    g, got = gradients(x, probs), select(x, 10, strategy="badge", probs=probs)
     picks = got.indices.tolist()
     np.testing.assert_allclose(got.columns["gradient_length"], np.linalg.norm(g[picks], axis=1), rtol=1e-6)
     expected = [squared_distances(g, picks[:rank])[picks[rank]] ** 0.5 for rank in range(1, 10)]
