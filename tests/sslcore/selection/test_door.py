@@ -141,6 +141,6 @@ def test_memory_is_read_and_kept_to(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="memory must be bytes"):
             parse_memory(wrong)
     with pytest.raises(
-        UserError, match=r"the chunks of embeddings in memory needs about 0.000112 MB, but memory"
+        UserError, match=r"the chunks of embeddings in memory needs about 0.0008 MB, but memory"
     ):
         select(iter([draw(50, 4)]), 1, memory=100)
