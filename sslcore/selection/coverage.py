@@ -46,7 +46,6 @@ class Coverage:
         seed: int,
         width: float,
         weights_N: NDArray[np.float64] | None = None,
-        vectors_ND: NDArray[np.float64] | None = None,
         most_candidates: int = MOST_CANDIDATES,
         most_references: int = MOST_REFERENCES,
     ) -> None:
@@ -57,14 +56,13 @@ class Coverage:
             seed: Seed of the drawn candidates and references.
             width: Of the kernel, in units of the vectors, above 0.
             weights_N: What each position counts, at least 0; None counts all as 1.
-            vectors_ND: What to measure on; None takes the pool's vectors.
             most_candidates: Of more candidates, so many are drawn.
             most_references: Of more samples to cover, so many are drawn.
         """
         rng = np.random.default_rng(seed)
         self.positions = _draw(pool.candidates, most_candidates, rng)
         self.references = _draw(pool.candidates, most_references, rng)
-        take = pool.vectors.exact if vectors_ND is None else vectors_ND.__getitem__
+        take = pool.vectors.exact
         x_RD, x_PD = torch.from_numpy(take(self.references)), torch.from_numpy(take(self.positions))
         largest = max(float(x_RD.square().sum(dim=1).max()), 1e-300)
         self.width, self._quantum = width, 2.0 ** math.ceil(math.log2(largest)) * SHARE
@@ -80,7 +78,7 @@ class Coverage:
 
     def _all_gains(self) -> None:
         self.gain_P = torch.zeros(self.kernel_RP.shape[1], dtype=torch.float64)
-        for rows in torch.arange(len(self.best_R)).split(ROWS_AT_ONCE):
+        for rows in torch.split(torch.arange(len(self.best_R)), ROWS_AT_ONCE):
             self.gain_P += self._lacking(rows, self.best_R[rows])
 
     def narrow(self, width: float) -> None:
@@ -90,7 +88,7 @@ class Coverage:
         """
         power = (self.width / width) ** 2
         self.width = width
-        for rows in self.kernel_RP.split(ROWS_AT_ONCE):
+        for rows in torch.split(self.kernel_RP, ROWS_AT_ONCE):
             rows.pow_(power)
         self.best_R.pow_(power)
         self._all_gains()
@@ -128,7 +126,7 @@ class Coverage:
     def add(self, place: int) -> None:
         """Count a candidate as picked."""
         better = torch.maximum(self.best_R, self.kernel_RP[:, place])
-        for rows in torch.nonzero(better > self.best_R).flatten().split(ROWS_AT_ONCE):
+        for rows in torch.split(torch.nonzero(better > self.best_R).flatten(), ROWS_AT_ONCE):
             self.gain_P -= self._lacking(rows, self.best_R[rows]) - self._lacking(rows, better[rows])
         self.best_R = better
         self.left_P[place] = False

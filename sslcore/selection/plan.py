@@ -136,7 +136,7 @@ class Tables:
         return table
 
 
-def resolve(config: SelectConfig, tables: Tables) -> tuple[list[Objective], list[Constraint]]:
+def resolve(config: SelectConfig, tables: Tables) -> tuple[list[Objective], list[Constraint | Sequences]]:
     """Return the objectives and constraints of a config, with their numbers by row.
 
     Raises:
@@ -146,7 +146,7 @@ def resolve(config: SelectConfig, tables: Tables) -> tuple[list[Objective], list
         _objective(each, tables, f"select.objectives.{number}")
         for number, each in enumerate(config.objectives)
     ]
-    constraints = [
+    constraints: list[Constraint | Sequences] = [
         _constraint(each, tables, f"select.constraints.{number}")
         for number, each in enumerate(config.constraints)
     ]

@@ -60,7 +60,7 @@ def mean_neighbour_distance(pool: Pool, neighbours: int) -> NDArray[np.float64]:
     if count == 0:
         return np.zeros(len(pool.candidates))
     found = []
-    for rows in torch.from_numpy(pool.candidates).split(max(1, PAIRS_AT_ONCE // len(pool))):
+    for rows in torch.split(torch.from_numpy(pool.candidates), max(1, PAIRS_AT_ONCE // len(pool))):
         squared = squared_N[rows, None] + squared_N - 2 * (x_ND[rows] @ x_ND.T)
         squared = squared.clamp_(min=0).div_(quantum).round_().mul_(quantum)
         squared[torch.arange(len(rows)), rows] = torch.inf

@@ -97,7 +97,7 @@ class _Drawing:
 
     def _update(self) -> None:
         """Bring all bounds up to date."""
-        for rows in torch.arange(len(self.bound_P)).split(8192):
+        for rows in torch.split(torch.arange(len(self.bound_P)), 8192):
             nearest = self._to_waiting(rows).min(dim=1).values.numpy()
             self.bound_P[rows.numpy()] = np.minimum(self.bound_P[rows.numpy()], nearest)
         self.bound_P[~self.left_P] = 0.0
