@@ -28,6 +28,7 @@ LISTS = {
     "views": ("sslcore.augment", "VIEWS"),
     "strategies": ("sslcore.selection", "STRATEGIES"),
     "formats": ("sslcore.labels", "FORMATS"),
+    "scorers": ("sslcore.selection.scorers", "SCORERS"),
 }
 
 as_json = click.option(
@@ -45,7 +46,7 @@ def add_commands(group: click.Group) -> None:
 @click.argument("what")
 @as_json
 def list_names(what: str, json_output: bool) -> None:
-    r"""List methods, backbones, views, strategies or label formats, with a line on each and its source.
+    r"""List methods, backbones, views, strategies, scorers or label formats, with a line on each.
 
     \b
     Example:
