@@ -197,6 +197,14 @@ def _add_other_commands() -> None:
     from flows.commands import add_commands
 
     add_commands(cli)
+    _keep_line_breaks(cli)
+
+
+def _keep_line_breaks(command: click.Command) -> None:
+    """Turn the two characters that raw docstrings have into the one by which click leaves examples alone."""
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        _keep_line_breaks(each)
 
 
 _add_other_commands()

@@ -143,7 +143,8 @@ def test_a_list_has_a_line_on_each(what: str, run: Run) -> None:
 def test_help_has_an_example(command: str, run: Run) -> None:
     code, out, _ = run(command, "--help")
     assert code == 0
-    assert f"sslflow {command}" in out.split("Example")[1]
+    assert f"sslflow {command}" in out.split("Example:\n")[1].splitlines()[0]
+    assert "\\b" not in out
 
 
 def test_doctor_says_what_is_missing(root: Path, run: Run) -> None:
