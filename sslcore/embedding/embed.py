@@ -19,6 +19,7 @@ from sslcore.config import EmbedConfig
 from sslcore.data import SampleDataset, read_dataset_info
 from sslcore.devices import resolve_device
 from sslcore.embedding.extract import extract_features
+from sslcore.embedding.features import feature_dim
 from sslcore.embedding.other_formats import write_csv, write_npy
 from sslcore.embedding.reuse import EarlierVectors
 from sslcore.embedding.store import part_paths, write_part
@@ -48,6 +49,7 @@ class _Network:
     samples: SampleDataset
     device: torch.device
     config: EmbedConfig
+    dim: int
 
     def vectors(self, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
         """Yield the vectors of samples as they are stored, a batch at a time, [B, D]."""
@@ -60,6 +62,7 @@ class _Network:
             batch_size=config.batch_size,
             num_workers=config.num_workers,
             device=self.device,
+            features=config.features,
         ):
             unit = normalize(batch, dim=1) if config.normalize else batch
             yield unit.numpy().astype(config.dtype)
@@ -91,19 +94,22 @@ def embed(
         monitor: Told after each batch of samples.
 
     Raises:
+        ConfigError: If the network has no such features as are asked for.
         UserError: If the network's features are not finite, or a folder is not what it should be.
     """
     module, info = load_backbone(backbone)
     device = resolve_device(config.device)
     samples = SampleDataset(dataset, image_size=info.image_size)
-    network = _Network(module.to(device), info, samples, device, config)
+    dim = feature_dim(module.to(device), info, config.features, device)
+    network = _Network(module, info, samples, device, config, dim)
     place = output if work is None else work
     earlier = EarlierVectors(
         (previous, None if work is None else _set_aside(work)),
         model_id=info.model_id,
         dtype=config.dtype,
         normalized=config.normalize,
-        embed_dim=info.embed_dim,
+        embed_dim=dim,
+        features=config.features,
     )
     fingerprint = read_dataset_info(dataset).fingerprint
     started, num_new, total = time.perf_counter(), 0, len(samples.manifest)
@@ -120,13 +126,14 @@ def embed(
             model_id=info.model_id,
             dataset_fingerprint=fingerprint,
             normalized=config.normalize,
+            features=config.features,
         )
         monitor.progress(start + len(rows), total, "samples")
     if work is not None:
         _move_parts(work, output)
     for name in config.formats:
         {"csv": write_csv, "npy": write_npy}[name](output)
-    return _report(info, total, num_new, time.perf_counter() - started)
+    return _report(info, dim, total, num_new, time.perf_counter() - started)
 
 
 def _set_aside(work: Path) -> Path:
@@ -149,7 +156,7 @@ def _part_vectors(
     rows: pd.DataFrame, start: int, network: _Network, earlier: EarlierVectors, monitor: Monitor
 ) -> tuple[NDArray[Any], int]:
     """Return the vectors of one part and how many of them were computed now."""
-    vectors = np.empty((len(rows), network.info.embed_dim), network.config.dtype)
+    vectors = np.empty((len(rows), network.dim), network.config.dtype)
     missing = earlier.fill(rows["sample_id"].tolist(), vectors)
     done, reused, total = 0, len(rows) - len(missing), len(network.samples.manifest)
     for batch in network.vectors([start + position for position in missing]):
@@ -159,17 +166,17 @@ def _part_vectors(
     return vectors, len(missing)
 
 
-def _report(info: ModelInfo, total: int, num_new: int, seconds: float) -> EmbedReport:
+def _report(info: ModelInfo, dim: int, total: int, num_new: int, seconds: float) -> EmbedReport:
     figures = {
         "num_samples": float(total),
         "num_new": float(num_new),
         "num_reused": float(total - num_new),
-        "embed_dim": float(info.embed_dim),
+        "embed_dim": float(dim),
     }
     summary = f"nothing new for model {info.model_id}"
     if num_new:
         figures["images_per_second"] = round(num_new / max(seconds, 1e-9), 1)
-        summary = f"{num_new} samples embedded in {info.embed_dim} dimensions by model {info.model_id}"
+        summary = f"{num_new} samples embedded in {dim} dimensions by model {info.model_id}"
     if num_new < total:
         summary += f"; {total - num_new} vectors taken over from before"
     return EmbedReport(summary=summary, figures=figures, model_id=info.model_id)
