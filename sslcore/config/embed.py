@@ -29,5 +29,7 @@ class EmbedConfig(StageConfig):
     """Rows in each part-*.parquet."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to run; auto takes a GPU when there is one."""
+    num_processes: int = Field(default=1, ge=1)
+    """Processes that embed, each its own parts; one per GPU where there are several."""
     num_workers: int = Field(default=2, ge=0)
     """Processes that decode images; 0 decodes in this process."""
