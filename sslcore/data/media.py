@@ -8,7 +8,7 @@ __all__ = ["IMAGE_EXTENSIONS", "VIDEO_EXTENSIONS", "Limits", "MediaKind", "accep
 
 MediaKind = Literal["image", "video"]
 
-IMAGE_EXTENSIONS = ("bmp", "gif", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp")
+IMAGE_EXTENSIONS = ("avif", "bmp", "gif", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp")
 VIDEO_EXTENSIONS = ("avi", "hevc", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "webm")
 
 _KINDS: dict[str, MediaKind] = {
