@@ -1,4 +1,4 @@
-"""A backbone on disk: safetensors and a model.json that says how to rebuild it with torchvision alone."""
+"""A backbone on disk: safetensors and a model.json that says how to rebuild it without sslflow."""
 
 import hashlib
 import json
@@ -10,7 +10,13 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from sslcore.augment import IMAGENET, Normalization
-from sslcore.backbones.build import Architecture, build_architecture, build_backbone, describe_architecture
+from sslcore.backbones.build import (
+    Architecture,
+    build_architecture,
+    build_backbone,
+    describe_architecture,
+    is_factory,
+)
 from sslcore.errors import UserError
 
 __all__ = ["ModelInfo", "load_backbone", "read_model_info", "save_backbone"]
@@ -56,7 +62,9 @@ def save_backbone(
     with (folder / WEIGHTS).open("rb") as file:
         model_id = hashlib.file_digest(file, "sha256").hexdigest()[:20]
     architecture = (
-        Architecture(backbone) if ":" in backbone else describe_architecture(backbone, image_size=image_size)
+        Architecture(backbone)
+        if is_factory(backbone)
+        else describe_architecture(backbone, image_size=image_size)
     )
     written = ModelInfo(
         model_id=model_id,
@@ -93,7 +101,7 @@ def load_backbone(folder: Path) -> tuple[nn.Module, ModelInfo]:
         UserError: If the files are missing or do not belong together.
     """
     info = read_model_info(folder)
-    if ":" in info.backbone:
+    if is_factory(info.backbone):
         module = build_backbone(info.backbone, image_size=info.image_size)
     else:
         module = build_architecture(info.architecture)

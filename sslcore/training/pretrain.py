@@ -59,7 +59,9 @@ def pretrain(
     torch.manual_seed(config.seed)
     samples = SampleDataset(dataset, splits=("train",), image_size=_load_size(config, dataset))
     batch_size = _batch_size(config, len(samples))
-    backbone = build_backbone(config.backbone, image_size=config.image_size, seed=config.seed)
+    backbone = build_backbone(
+        config.backbone, image_size=config.image_size, seed=config.seed, weights=config.weights
+    )
     method = _build_method(config, backbone).to(device, memory_format=torch.channels_last)
     views = build_views(
         config.views, image_size=config.image_size, normalization=IMAGENET, **config.view_options
