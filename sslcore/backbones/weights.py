@@ -64,7 +64,7 @@ def _of_torchvision(name: str, backbone: str) -> Mapping[str, Tensor]:
     if backbone not in known:
         raise ConfigError(f"torchvision has no weights for backbone {backbone}, only for networks of its own")
     choices = torchvision.models.get_model_weights(backbone)
-    check_choice(name, [*choices.__members__, "DEFAULT"], name=f"weights of {backbone}")
+    check_choice(name, {*choices.__members__, "DEFAULT"}, name=f"weights of {backbone}")
     chosen = choices[name]
     try:
         return cast(
