@@ -15,6 +15,7 @@ import click
 from flows.dump_command import dump
 from flows.label_command import label
 from flows.search_command import search
+from flows.views_command import views
 from sslcore.choices import check_choice
 from sslcore.errors import UserError
 from tasks.telemetry import OFF
@@ -38,7 +39,7 @@ as_json = click.option(
 
 def add_commands(group: click.Group) -> None:
     """Add them to the command line."""
-    for command in (list_names, models, label, search, ui, doctor, dump):
+    for command in (list_names, models, label, search, ui, doctor, dump, views):
         group.add_command(command)
 
 

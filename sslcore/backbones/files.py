@@ -1,4 +1,4 @@
-"""A backbone on disk: safetensors and a model.json that says how to rebuild it with torchvision alone."""
+"""A backbone on disk: safetensors and a model.json that says how to rebuild it without sslflow."""
 
 import hashlib
 import json
@@ -10,7 +10,13 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from sslcore.augment import IMAGENET, Normalization
-from sslcore.backbones.build import Architecture, build_architecture, build_backbone, describe_architecture
+from sslcore.backbones.build import (
+    Architecture,
+    build_architecture,
+    build_backbone,
+    describe_architecture,
+    is_factory,
+)
 from sslcore.backbones.vit import TIMM_VIT, VisionTransformer
 from sslcore.errors import UserError
 
@@ -78,7 +84,9 @@ def _describe(module: nn.Module, backbone: str, image_size: int) -> Architecture
     if isinstance(module, VisionTransformer):
         return Architecture(TIMM_VIT, module.timm_kwargs())
     return (
-        Architecture(backbone) if ":" in backbone else describe_architecture(backbone, image_size=image_size)
+        Architecture(backbone)
+        if is_factory(backbone)
+        else describe_architecture(backbone, image_size=image_size)
     )
 
 
@@ -104,7 +112,7 @@ def load_backbone(folder: Path) -> tuple[nn.Module, ModelInfo]:
         UserError: If the files are missing or do not belong together.
     """
     info = read_model_info(folder)
-    if ":" in info.backbone:
+    if is_factory(info.backbone):
         module = build_backbone(info.backbone, image_size=info.image_size)
     else:
         module = build_architecture(info.architecture)

@@ -42,6 +42,9 @@ class PretrainConfig(StageConfig):
     """Settings of the method itself, for example {temperature: 0.2}; its file documents them."""
     backbone: str = "resnet18"
     """Name of the network that is kept; `sslflow list backbones` shows them."""
+    weights: str | None = None
+    """Weights to start from instead of random ones: a .safetensors or .pt file, a folder with a saved
+    backbone, or torchvision:DEFAULT; null for none."""
     views: str = "auto"
     """Name of the set of augmentations (`sslflow list views` shows them); auto takes the method's own."""
     view_options: dict[str, Any] = Field(default_factory=dict)

@@ -109,7 +109,9 @@ def build_method(config: PretrainConfig) -> Method:
         raise ConfigError(
             f"pretrain.method_options.{'.'.join(map(str, first['loc']))}: {first['msg']}"
         ) from None
-    backbone = build_backbone(config.backbone, image_size=config.image_size, seed=config.seed)
+    backbone = build_backbone(
+        config.backbone, image_size=config.image_size, seed=config.seed, weights=config.weights
+    )
     make: Any = cls
     method: Method = make(backbone, options)
     return method
