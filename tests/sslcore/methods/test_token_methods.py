@@ -57,7 +57,7 @@ def images(batch: int = 3) -> Tensor:
 def test_a_backbone_without_tokens_is_one_line(name: str) -> None:
     message = f"method {name} needs a backbone with patch tokens, and ResNet has none: take vit-tiny-PATCH"
     with pytest.raises(ConfigError, match=message):
-        method_class(name)(build_backbone("resnet10-small", image_size=16))  # type: ignore[call-arg]
+        method_class(name)(build_backbone("resnet10-small", image_size=16))
 
 
 @pytest.mark.parametrize("name", AVERAGED)
