@@ -1,6 +1,7 @@
 """DCL and DCLW against the paper in plain loops."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -66,5 +67,6 @@ def test_the_weights_pass_no_gradient_on(pair: tuple[Tensor, Tensor]) -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("temperature", 0.0), ("sigma", -1.0)])
 def test_settings_must_be_positive(pair: tuple[Tensor, Tensor], name: str, value: float) -> None:
+    settings: dict[str, Any] = {name: value}
     with pytest.raises(ConfigError, match=f"{name} must be > 0, got {value}"):
-        dcl(*pair, **{name: value})
+        dcl(*pair, **settings)
