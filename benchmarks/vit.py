@@ -3,8 +3,8 @@
     python benchmarks/vit.py [--json FILE] [--threads 2] [--seconds 5]
 
 Forward and backward in fp32 on the CPU (or in bf16 on a GPU where there is one). Both must give equal
-features first. The second row of each encodes a quarter of the patches, as MAE does, beside encoding all and choosing later.
-timm comes with the extra of that name.
+features first. The second row of each encodes a quarter of the patches, as MAE does, beside encoding all and
+choosing later. timm comes with the extra of that name.
 """
 
 import argparse
