@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from flows.dump_command import dump
 from sslcore.choices import check_choice
 from sslcore.errors import UserError
 from tasks.telemetry import OFF
@@ -33,7 +34,7 @@ as_json = click.option(
 
 def add_commands(group: click.Group) -> None:
     """Add them to the command line."""
-    for command in (list_names, models, ui, doctor):
+    for command in (list_names, models, dump, ui, doctor):
         group.add_command(command)
 
 

@@ -60,6 +60,7 @@ def _ingest(params: Params, given: Surroundings) -> StepReport:
         previous=previous,
         root=given.workspace.root,
         monitor=given.monitor,
+        stat_cache=given.workspace.state / "digests.arrow",
     )
 
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sslcore.data.collate import ViewsCollate
     from sslcore.data.dataset import SampleDataset
     from sslcore.data.decode import decode_image, decode_resized
     from sslcore.data.ingest import IngestReport
@@ -24,6 +25,7 @@ __all__ = [
     "MediaDataset",
     "PositionedSampler",
     "SampleDataset",
+    "ViewsCollate",
     "decode_image",
     "decode_resized",
     "image_loader",
@@ -40,6 +42,7 @@ _MODULES = {
     "MediaDataset": "media_dataset",
     "PositionedSampler": "samplers",
     "SampleDataset": "dataset",
+    "ViewsCollate": "collate",
     "decode_image": "decode",
     "decode_resized": "decode",
     "image_loader": "loader",

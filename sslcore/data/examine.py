@@ -11,6 +11,7 @@ from sslcore.data.decode import ImageError, decode_image, open_image
 from sslcore.data.encoding import ORIGINAL, StoreFormat
 from sslcore.data.frame_rule import make_frame_rule
 from sslcore.data.listing import SourceFile
+from sslcore.data.measures import Measures, measure
 from sslcore.data.media import Limits
 from sslcore.data.quarantine import Problem
 from sslcore.data.video import VideoError, VideoPass
@@ -29,6 +30,7 @@ class FrameFinding:
         height: Pixels.
         sha256: Of the bytes to store, in hex.
         num_bytes: Of the bytes to store.
+        measures: What it looks like.
     """
 
     index: int
@@ -37,6 +39,7 @@ class FrameFinding:
     height: int
     sha256: str
     num_bytes: int
+    measures: Measures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,8 @@ class Finding:
         problem: Why it is in quarantine; a video that breaks has one and frames too.
         width: Of an image, in pixels, upright.
         height: Of an image, in pixels, upright.
+        measures: What an image looks like.
+        num_bytes: Of the image file.
         num_frames: Frames that a video has, taken or not.
         frames: Those that were taken.
         data: An image's bytes to store.
@@ -61,6 +66,8 @@ class Finding:
     problem: Problem | None = None
     width: int = 0
     height: int = 0
+    measures: Measures | None = None
+    num_bytes: int = 0
     num_frames: int = 0
     frames: tuple[FrameFinding, ...] = ()
     data: bytes = field(default=b"", repr=False)
@@ -109,10 +116,16 @@ def _examine_image(file: SourceFile, limits: Limits, store: StoreFormat) -> Find
     if violated is not None:
         return _bad(file, *violated)
     image = decode_image(data)
-    width, height = image.size
-    digest = hashlib.sha256(data).hexdigest()
-    stored = store.encode(image, data)
-    return Finding(name=file.name, kind="image", sha256=digest, width=width, height=height, data=stored)
+    return Finding(
+        name=file.name,
+        kind="image",
+        sha256=hashlib.sha256(data).hexdigest(),
+        width=image.width,
+        height=image.height,
+        measures=measure(image),
+        num_bytes=len(data),
+        data=store.encode(image, data),
+    )
 
 
 def _examine_video(file: SourceFile, frames: str, limits: Limits, spool: Path, store: StoreFormat) -> Finding:
@@ -125,10 +138,13 @@ def _examine_video(file: SourceFile, frames: str, limits: Limits, spool: Path, s
             violated = limits.violated(width, height)
             if violated is not None:
                 return _bad(file, *violated)
-            stored = store.encode(Image.fromarray(frame.pixels))
+            image = Image.fromarray(frame.pixels)
+            stored = store.encode(image)
             out.write(stored)
-            sha = hashlib.sha256(stored).hexdigest()
-            taken.append(FrameFinding(frame.index, frame.time_seconds, width, height, sha, len(stored)))
+            sha, looks = hashlib.sha256(stored).hexdigest(), measure(image)
+            taken.append(
+                FrameFinding(frame.index, frame.time_seconds, width, height, sha, len(stored), looks)
+            )
     if not taken:
         return _bad(file, "broken_video", video.broken or "no frame of it can be decoded")
     problem = Problem(file.name, "broken_video", video.broken) if video.broken else None

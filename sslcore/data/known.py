@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sslcore.data.encoding import ORIGINAL, StoreFormat
-from sslcore.data.manifest import MANIFEST_SCHEMA, read_dataset_info
+from sslcore.data.manifest import MANIFEST_SCHEMA, all_columns, read_dataset_info
 from sslcore.data.samples import Sample
 from sslcore.data.store import ShardReader
 from sslcore.errors import UserError
@@ -87,6 +87,11 @@ class Known:
             "time_seconds",
             "shard",
             "row",
+            "num_bytes",
+            "sharpness",
+            "brightness",
+            "contrast",
+            "phash",
         )
         self._columns: dict[str, list[Any]] = {name: self._rows.column(name).to_pylist() for name in columns}
         self._places = {sample_id: place for place, sample_id in enumerate(self._columns["sample_id"])}
@@ -100,7 +105,7 @@ class Known:
                 )
                 return
             tables = [pq.read_table(dataset / f"{name}.parquet") for name in ("manifest", "removed")]
-            rows = pa.concat_tables([table.select(MANIFEST_SCHEMA.names) for table in tables])
+            rows = pa.concat_tables([all_columns(table) for table in tables])
             videos = dataset / VIDEOS_FILE
             taken = pq.read_table(videos).to_pylist() if videos.is_file() else []
         except (UserError, OSError, pa.ArrowException) as error:

@@ -19,6 +19,7 @@ from sslcore.choices import check_choice, suggestion
 from sslcore.data.decode import DECODER_ERRORS, decode_image
 from sslcore.data.encoding import ORIGINAL, StoreFormat
 from sslcore.data.examine import Finding, encode_png
+from sslcore.data.measures import measure
 from sslcore.data.media import Limits
 from sslcore.data.quarantine import Problem
 from sslcore.errors import UserError
@@ -172,9 +173,18 @@ def _finding(
     digest = hashlib.sha256(f"{image.mode} {image.width} {image.height} ".encode())
     digest.update(image.tobytes())
     sha256 = digest.hexdigest()
-    data = b""
-    if not is_known(sha256):
-        data = encode_png(image)
-        data = data if store.format == "original" else store.encode(decode_image(data), data)
     width, height = image.size
-    return Finding(name=name, kind="image", sha256=sha256, width=width, height=height, data=data)
+    if is_known(sha256):
+        return Finding(name=name, kind="image", sha256=sha256, width=width, height=height)
+    data = encode_png(image)
+    rgb = image if image.mode == "RGB" else decode_image(data)
+    return Finding(
+        name=name,
+        kind="image",
+        sha256=sha256,
+        width=width,
+        height=height,
+        measures=measure(rgb),
+        num_bytes=len(data),
+        data=store.encode(rgb, data),
+    )

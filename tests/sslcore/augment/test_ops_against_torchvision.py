@@ -1,5 +1,7 @@
 """Each batched operation, sample by sample, against torchvision's own with the same parameters."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -8,13 +10,22 @@ from torchvision.transforms.v2 import functional as oracle
 
 from sslcore.augment.blur import gaussian_blur
 from sslcore.augment.colour import (
+    ColourJitter,
     adjust_brightness,
     adjust_contrast,
-    adjust_hue,
     adjust_saturation,
-    greyscale,
+    to_luma,
 )
 from sslcore.augment.crop import resized_crop
+from sslcore.augment.erase import erase
+from sslcore.augment.hue import adjust_hue
+from sslcore.augment.rotate import RandomQuarterTurn, rotate
+from sslcore.augment.solarize import solarize
+
+BOXES = torch.tensor(
+    [[0, 0, 23, 31], [3, 5, 10, 12], [22, 30, 1, 1], [0, 20, 23, 11], [5, 0, 18, 31], [1, 1, 7, 29]]
+)
+MODES = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
 
 
 @pytest.fixture
@@ -26,23 +37,40 @@ def images() -> Tensor:
     return images
 
 
+def transposed_in_memory(images: Tensor) -> Tensor:
+    """Return the same images as the crop leaves them: planes first, columns before rows."""
+    return images.permute(1, 0, 3, 2).contiguous().permute(1, 0, 3, 2)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("interpolation", MODES)
 @pytest.mark.parametrize("size", [8, 16, 40])
-def test_resized_crop_down_and_up(images: Tensor, size: int) -> None:
-    boxes = torch.tensor(
-        [[0, 0, 23, 31], [3, 5, 10, 12], [22, 30, 1, 1], [0, 20, 23, 11], [5, 0, 18, 31], [1, 1, 7, 29]]
-    )
-    ours = resized_crop(images, boxes, size)
-    for image, box, made in zip(images, boxes.tolist(), ours, strict=True):
-        expected = oracle.resized_crop(image, *box, [size, size], InterpolationMode.BILINEAR, antialias=True)
-        torch.testing.assert_close(made, expected, atol=2e-6, rtol=0)
+def test_resized_crop_down_and_up(images: Tensor, size: int, interpolation: str, dense: bool) -> None:
+    ours = resized_crop(images, BOXES, size, interpolation=interpolation, dense=dense)
+    for image, box, made in zip(images, BOXES.tolist(), ours, strict=True):
+        expected = oracle.resized_crop(image, *box, [size, size], MODES[interpolation], antialias=True)
+        torch.testing.assert_close(made, expected.clamp(0, 1), atol=3e-6, rtol=0)
 
 
-def test_a_flip_mirrors_the_crop(images: Tensor) -> None:
-    boxes = torch.tensor([[2, 3, 15, 20]] * 6)
-    flips = torch.tensor([True, False] * 3)
-    plain, flipped = resized_crop(images, boxes, 12), resized_crop(images, boxes, 12, flips)
-    for flip, before, after in zip(flips.tolist(), plain, flipped, strict=True):
-        torch.testing.assert_close(after, oracle.horizontal_flip(before) if flip else before)
+@pytest.mark.parametrize("interpolation", MODES)
+def test_resized_crop_of_large_uint8_images_one_by_one(interpolation: str) -> None:
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randint(0, 256, (3, 2, 90, 70), dtype=torch.uint8, generator=generator)
+    boxes = torch.tensor([[0, 0, 90, 70], [13, 5, 60, 65], [80, 0, 10, 10]])
+    ours = resized_crop(images, boxes, 64, interpolation=interpolation)
+    for image, box, made in zip(images / 255, boxes.tolist(), ours, strict=True):
+        expected = oracle.resized_crop(image, *box, [64, 64], MODES[interpolation], antialias=True)
+        torch.testing.assert_close(made, expected.clamp(0, 1), atol=3e-6, rtol=0)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_flips_mirror_the_crop(images: Tensor, dense: bool) -> None:
+    flips = torch.tensor([[True, False], [False, True], [True, True]] * 2)
+    plain, flipped = (resized_crop(images, BOXES, 12, each, dense=dense) for each in (None, flips))
+    for (vertical, horizontal), before, after in zip(flips.tolist(), plain, flipped, strict=True):
+        expected = oracle.vertical_flip(before) if vertical else before
+        expected = oracle.horizontal_flip(expected) if horizontal else expected
+        torch.testing.assert_close(after, expected, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -53,11 +81,12 @@ def test_a_flip_mirrors_the_crop(images: Tensor) -> None:
         (adjust_saturation, oracle.adjust_saturation),
     ],
 )
-def test_brightness_contrast_saturation(images: Tensor, ours: object, theirs: object) -> None:
+def test_brightness_contrast_saturation(
+    images: Tensor, ours: Callable[..., Tensor], theirs: Callable[..., Tensor]
+) -> None:
     factors = torch.tensor([0.0, 0.2, 0.7, 1.0, 1.3, 1.8])
-    made = ours(images, factors)  # type: ignore[operator]
-    for image, factor, each in zip(images, factors.tolist(), made, strict=True):
-        torch.testing.assert_close(each, theirs(image, factor), atol=2e-6, rtol=0)  # type: ignore[operator]
+    for image, factor, each in zip(images, factors.tolist(), ours(images, factors), strict=True):
+        torch.testing.assert_close(each, theirs(image, factor), atol=2e-6, rtol=0)
 
 
 def test_hue(images: Tensor) -> None:
@@ -66,14 +95,88 @@ def test_hue(images: Tensor) -> None:
         torch.testing.assert_close(made, oracle.adjust_hue(image, shift), atol=2e-5, rtol=0)
 
 
+def test_hue_of_pure_colours_and_their_mixtures() -> None:
+    corners = torch.cartesian_prod(*[torch.tensor([0.0, 0.5, 1.0])] * 3).T.reshape(1, 3, 27, 1)
+    for shift in torch.linspace(-0.5, 0.5, 25):
+        made = adjust_hue(corners, shift[None])
+        torch.testing.assert_close(made, oracle.adjust_hue(corners, float(shift)), atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize("all_at_once", [False, True])
+def test_jitter_follows_each_sample_s_own_order(all_at_once: bool) -> None:
+    generator = torch.Generator().manual_seed(2)
+    images = transposed_in_memory(torch.rand(40, 3, 5, 7, generator=generator))
+    jitter = ColourJitter(0.8, 0.8, 0.8, 0.2, probability=0.9)
+    drawn = jitter.draw(images.shape, images.device, generator)
+    made = (jitter.change_all if all_at_once else jitter.change)(images.clone(), drawn)
+    orders = set()
+    for row, (image, ours) in enumerate(zip(images, made, strict=True)):
+        steps = replayed(row, drawn)
+        orders.add(tuple(name for name, _ in steps))
+        for name, value in steps if drawn["chosen"][row] else ():
+            image = getattr(oracle, f"adjust_{name}")(image, value)
+        torch.testing.assert_close(ours, image, atol=2e-5, rtol=0)
+    assert len(orders) > 12
+
+
+def replayed(row: int, drawn: dict[str, Tensor]) -> list[tuple[str, float]]:
+    """Return the adjustments of a sample in their order, as names of torchvision's and values."""
+    steps = []
+    for turn in range(3):
+        factor = float(drawn["image"][row, turn])
+        parts = {"contrast": float(drawn["mean"][row, turn]), "saturation": float(drawn["luma"][row, turn])}
+        steps.append((next((name for name, part in parts.items() if part), "brightness"), factor))
+    steps.insert(int(drawn["before"][row]), ("hue", float(drawn["hue"][row])))
+    return steps
+
+
 def test_greyscale(images: Tensor) -> None:
-    for image, made in zip(images, greyscale(images), strict=True):
+    for image, made in zip(images, to_luma(images), strict=True):
         torch.testing.assert_close(made, oracle.rgb_to_grayscale(image), atol=2e-6, rtol=0)
 
 
-def test_blur_with_the_whole_kernel(images: Tensor) -> None:
+@pytest.mark.parametrize("dense", [False, True])
+def test_blur_with_the_whole_kernel(images: Tensor, dense: bool) -> None:
     # torchvision cuts its kernel at its size; 45 is the largest for 23 pixels, and cuts nothing that counts.
     sigmas = torch.tensor([0.1, 0.4, 0.8, 1.2, 1.7, 2.0])
-    for image, sigma, made in zip(images, sigmas.tolist(), gaussian_blur(images, sigmas), strict=True):
-        expected = oracle.gaussian_blur(image, [45, 45], [sigma, sigma])
-        torch.testing.assert_close(made, expected, atol=1e-5, rtol=0)
+    for given in (images, transposed_in_memory(images)):
+        blurred = gaussian_blur(given, sigmas, dense=dense)
+        for image, sigma, made in zip(images, sigmas.tolist(), blurred, strict=True):
+            expected = oracle.gaussian_blur(image, [45, 45], [sigma, sigma])
+            torch.testing.assert_close(made, expected, atol=1e-5, rtol=0)
+
+
+def test_blur_of_an_image_smaller_than_its_kernel() -> None:
+    image = torch.rand(1, 3, 4, 5, generator=torch.Generator().manual_seed(3))
+    made = gaussian_blur(image, torch.tensor([2.0]))
+    assert made.shape == image.shape
+    torch.testing.assert_close(
+        gaussian_blur(torch.ones(1, 1, 4, 5), torch.tensor([2.0])).mean(), torch.tensor(1.0)
+    )
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.3])
+def test_solarize(images: Tensor, threshold: float) -> None:
+    torch.testing.assert_close(solarize(images, threshold), oracle.solarize(images, threshold))
+
+
+def test_rotate(images: Tensor) -> None:
+    degrees = torch.tensor([0.0, 30.0, -45.0, 90.0, 133.0, -180.0])
+    for image, angle, made in zip(images, degrees.tolist(), rotate(images, degrees), strict=True):
+        expected = oracle.rotate(image, angle, InterpolationMode.BILINEAR)
+        torch.testing.assert_close(made, expected, atol=2e-4, rtol=0)
+
+
+def test_quarter_turns(images: Tensor) -> None:
+    square = images[..., :23].contiguous()
+    quarters = torch.tensor([0, 1, 2, 3, 1, 0])
+    made = RandomQuarterTurn().change(square.clone(), {"quarters": quarters})
+    for image, by, each in zip(square, quarters.tolist(), made, strict=True):
+        assert torch.equal(each, oracle.rotate(image, 90.0 * by) if by else image)
+
+
+def test_erase(images: Tensor) -> None:
+    for image, (top, left, height, width), made in zip(
+        images, BOXES.tolist(), erase(images, BOXES, 0.25), strict=True
+    ):
+        assert torch.equal(made, oracle.erase(image, top, left, height, width, torch.tensor(0.25)))

@@ -113,8 +113,6 @@ def test_the_bytes_do_not_depend_on_workers(
     from sslcore.data import pool
 
     run_ingest(source, tmp_path / "one", store={"format": format, "short_side": 20}, num_workers=1)
-    monkeypatch.setattr(pool, "SMALL_FILES", 0)
-    monkeypatch.setattr(pool, "SMALL_BYTES", 0)
     monkeypatch.setattr(pool, "JOB_FILES", 2)
     run_ingest(source, tmp_path / "two", store={"format": format, "short_side": 20}, num_workers=2)
     assert tree_bytes(tmp_path / "one") == tree_bytes(tmp_path / "two")
