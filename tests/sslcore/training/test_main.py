@@ -13,7 +13,8 @@ from sslcore.training.__main__ import main
 
 PARAMS = """
 ingest: {source: nowhere}
-pretrain: {backbone: resnet10-small, image_size: 16, batch_size: 8, num_workers: 0, precision: fp32, device: cpu}
+pretrain:
+  {backbone: resnet10-small, image_size: 16, batch_size: 8, num_workers: 0, precision: fp32, device: cpu}
 """
 
 
