@@ -9,6 +9,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from sslcore.backbones.vit import TIMM_VIT, VIT_BACKBONES, VisionTransformer, vit_kwargs
 from sslcore.choices import check_choice
 from sslcore.errors import ConfigError
 
@@ -22,6 +23,7 @@ BACKBONES: Mapping[str, str] = {
     "resnet18": f"11.2M, torchvision; {RESNET}",
     "resnet34": f"21.3M, torchvision; {RESNET}",
     "resnet50": f"23.5M, torchvision; {RESNET}",
+    **VIT_BACKBONES,
 }
 """The named ones. Every other classification network of torchvision works by its name there too, and so does
 ``package.module:factory``, a callable that returns a module from [B, 3, H, W] to [B, D]."""
@@ -57,6 +59,8 @@ def build_backbone(name: str, *, image_size: int, seed: int | None = None) -> nn
             torch.manual_seed(seed)
         if ":" in name:
             module = _from_factory(name)
+        elif name.startswith("vit-"):
+            module = VisionTransformer(**vit_kwargs(name, image_size=image_size))
         else:
             module = build_architecture(describe_architecture(name, image_size=image_size))
     module.embed_dim = _embed_dim(module, name, image_size)  # type: ignore[assignment]
@@ -75,6 +79,10 @@ def describe_architecture(name: str, *, image_size: int) -> Architecture:
     base, _, variant = name.partition("-")
     if variant == "small" and base in ("resnet18", "resnet34", "resnet50"):
         return Architecture(f"torchvision.models.{base}", {}, _small_stem(stride=1))
+    if name.startswith("vit-"):
+        with torch.device("meta"):
+            made = VisionTransformer(**vit_kwargs(name, image_size=image_size))
+        return Architecture(TIMM_VIT, made.timm_kwargs())
     known = torchvision.models.list_models(module=torchvision.models)
     check_choice(name, {*known, *BACKBONES}, name="backbone")
     kwargs = {"image_size": image_size} if name.startswith("vit_") else {}
@@ -98,6 +106,8 @@ def _small_stem(stride: int) -> dict[str, dict[str, Any]]:
 
 def build_architecture(architecture: Architecture) -> nn.Module:
     """Build the network that an Architecture describes, with random weights."""
+    if architecture.cls == TIMM_VIT:
+        return VisionTransformer.from_timm_kwargs(architecture.kwargs)
     kwargs = {key: _named(value) if key == "block" else value for key, value in architecture.kwargs.items()}
     module = cast(nn.Module, _named(architecture.cls)(**kwargs))
     for place, made in architecture.edits.items():

@@ -11,6 +11,7 @@ from torch import nn
 
 from sslcore.augment import IMAGENET, Normalization
 from sslcore.backbones.build import Architecture, build_architecture, build_backbone, describe_architecture
+from sslcore.backbones.vit import TIMM_VIT, VisionTransformer
 from sslcore.errors import UserError
 
 __all__ = ["ModelInfo", "load_backbone", "read_model_info", "save_backbone"]
@@ -51,13 +52,15 @@ def save_backbone(
         image_size: Side in pixels of the images it was trained on.
         **info: Further fields of ModelInfo (method, config, dataset_fingerprint, metrics, normalization).
     """
-    weights = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
+    weights = {
+        key: value.detach().cpu().contiguous()
+        for key, value in module.state_dict().items()
+        if key != "mask_token"  # Training's; timm's class has none.
+    }
     save_file(weights, folder / WEIGHTS)
     with (folder / WEIGHTS).open("rb") as file:
         model_id = hashlib.file_digest(file, "sha256").hexdigest()[:20]
-    architecture = (
-        Architecture(backbone) if ":" in backbone else describe_architecture(backbone, image_size=image_size)
-    )
+    architecture = _describe(module, backbone, image_size)
     written = ModelInfo(
         model_id=model_id,
         backbone=backbone,
@@ -69,6 +72,14 @@ def save_backbone(
     text = json.dumps(written.model_dump(mode="json"), indent=2, sort_keys=True)
     (folder / INFO).write_text(text + "\n", encoding="utf-8")
     return written
+
+
+def _describe(module: nn.Module, backbone: str, image_size: int) -> Architecture:
+    if isinstance(module, VisionTransformer):
+        return Architecture(TIMM_VIT, module.timm_kwargs())
+    return (
+        Architecture(backbone) if ":" in backbone else describe_architecture(backbone, image_size=image_size)
+    )
 
 
 def read_model_info(folder: Path) -> ModelInfo:

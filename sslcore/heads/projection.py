@@ -21,6 +21,7 @@ class ProjectionHead(nn.Sequential):
         num_layers: How many linear layers.
         hidden_norm: Whether batch norm follows hidden layers.
         out_norm: What follows the last layer: batch norm with learnt scale and shift, without, or nothing.
+        out_bias: Whether the last layer has a bias if no norm follows; none for losses that centre features.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class ProjectionHead(nn.Sequential):
         *,
         hidden_norm: bool = True,
         out_norm: Literal["scaled", "unscaled", "none"] = "scaled",
+        out_bias: bool = True,
     ) -> None:
         widths = [in_dim, *[hidden_dim] * (num_layers - 1), out_dim]
         layers: list[nn.Module] = []
@@ -39,7 +41,7 @@ class ProjectionHead(nn.Sequential):
             layers.append(nn.Linear(before, after, bias=not hidden_norm))
             layers += [nn.BatchNorm1d(after)] if hidden_norm else []
             layers.append(nn.ReLU(inplace=True))
-        layers.append(nn.Linear(widths[-2], out_dim, bias=out_norm == "none"))
+        layers.append(nn.Linear(widths[-2], out_dim, bias=out_bias and out_norm == "none"))
         if out_norm != "none":
             layers.append(nn.BatchNorm1d(out_dim, affine=out_norm == "scaled"))
         super().__init__(*layers)

@@ -6,12 +6,21 @@ from sslcore.methods.barlow_twins import BarlowTwins, BarlowTwinsOptions
 from sslcore.methods.byol import BYOL, BYOLOptions
 from sslcore.methods.dcl import DCL, DCLW, DCLOptions, DCLWOptions
 from sslcore.methods.densecl import DenseCL, DenseCLOptions
+from sslcore.methods.dino import DINO, DINOOptions
+from sslcore.methods.dinov2 import DINOv2, DINOv2Options
 from sslcore.methods.fastsiam import FastSiam
+from sslcore.methods.ibot import IBOT, IBOTOptions
+from sslcore.methods.ijepa import IJEPA, IJEPAOptions
+from sslcore.methods.lejepa import LeJEPA, LeJEPAOptions
+from sslcore.methods.mae import MAE, MAEOptions
 from sslcore.methods.method import Method, Progress
 from sslcore.methods.moco_v2 import MoCoV2, MoCoV2Options
 from sslcore.methods.moco_v3 import MoCoV3, MoCoV3Options
+from sslcore.methods.msn import MSN, MSNOptions
 from sslcore.methods.nnclr import NNCLR, NNCLROptions
+from sslcore.methods.pmsn import PMSN, PMSNOptions
 from sslcore.methods.simclr import SimCLR, SimCLROptions
+from sslcore.methods.simmim import SimMIM, SimMIMOptions
 from sslcore.methods.simsiam import SimSiam, SimSiamOptions
 from sslcore.methods.smog import SMoG, SMoGOptions
 from sslcore.methods.swav import SwAV, SwAVOptions
@@ -23,27 +32,45 @@ __all__ = [
     "BYOL",
     "DCL",
     "DCLW",
+    "DINO",
+    "IBOT",
+    "IJEPA",
+    "MAE",
     "METHODS",
+    "MSN",
     "NNCLR",
+    "PMSN",
     "BYOLOptions",
     "BarlowTwins",
     "BarlowTwinsOptions",
     "DCLOptions",
     "DCLWOptions",
+    "DINOOptions",
+    "DINOv2",
+    "DINOv2Options",
     "DenseCL",
     "DenseCLOptions",
     "FastSiam",
+    "IBOTOptions",
+    "IJEPAOptions",
+    "LeJEPA",
+    "LeJEPAOptions",
+    "MAEOptions",
+    "MSNOptions",
     "Method",
     "MoCoV2",
     "MoCoV2Options",
     "MoCoV3",
     "MoCoV3Options",
     "NNCLROptions",
+    "PMSNOptions",
     "Progress",
     "SMoG",
     "SMoGOptions",
     "SimCLR",
     "SimCLROptions",
+    "SimMIM",
+    "SimMIMOptions",
     "SimSiam",
     "SimSiamOptions",
     "SwAV",
@@ -76,6 +103,15 @@ _CLASSES: Mapping[str, type[Method]] = {
         SMoG,
         DenseCL,
         VICRegL,
+        DINO,
+        MSN,
+        PMSN,
+        IBOT,
+        DINOv2,
+        MAE,
+        SimMIM,
+        IJEPA,
+        LeJEPA,
     )
 }
 

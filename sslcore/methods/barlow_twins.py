@@ -55,7 +55,7 @@ class BarlowTwins(Method):
         width = int(backbone.embed_dim)  # type: ignore[arg-type]
         self.backbone = backbone
         self.projection_head = ProjectionHead(
-            width, options.hidden_dim, options.out_dim, options.num_layers, out_norm="none"
+            width, options.hidden_dim, options.out_dim, options.num_layers, out_norm="none", out_bias=False
         )
         self.off_diagonal_weight = options.off_diagonal_weight
 

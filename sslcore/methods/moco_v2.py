@@ -75,13 +75,12 @@ class MoCoV2(Method):
     def forward(self, views: Sequence[Tensor]) -> Tensor:
         """Return the loss of two views, each [B, C, H, W]."""
         first, second = check_views(views, self.name, least=2, most=2)
-        loss, keys = self._contrast(first, second)
-        if self.options.symmetric:
-            other_loss, other_keys = self._contrast(second, first)
-            loss, keys = (loss + other_loss) / 2, torch.cat((keys, other_keys))
+        ways = [(first, second), (second, first)] if self.options.symmetric else [(first, second)]
+        losses, keys = zip(*(self._contrast(*way) for way in ways), strict=True)
         if self.training:
-            self.queue.push(keys)
-        return loss
+            for each in keys:
+                self.queue.push(each)
+        return torch.stack(losses).mean()
 
     def _contrast(self, query_view: Tensor, key_view: Tensor) -> tuple[Tensor, Tensor]:
         queries = self.projection_head(self.backbone(query_view))

@@ -39,6 +39,6 @@ def encode_shuffled(
     if ranks > 1:
         dist.broadcast(order, src=0)
     taken = gather(images)[order.chunk(ranks)[rank()]]
-    encoded = [encode(group) for group in taken.chunk(here)]
+    encoded = [encode(group) for group in taken.tensor_split(here)]
     home = order.argsort()[rank() * count : (rank() + 1) * count]
     return tuple(gather(torch.cat(parts))[home] for parts in zip(*encoded, strict=True))

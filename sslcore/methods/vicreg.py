@@ -59,7 +59,7 @@ class VICReg(Method):
         width = int(backbone.embed_dim)  # type: ignore[arg-type]
         self.backbone = backbone
         self.projection_head = ProjectionHead(
-            width, options.hidden_dim, options.out_dim, options.num_layers, out_norm="none"
+            width, options.hidden_dim, options.out_dim, options.num_layers, out_norm="none", out_bias=False
         )
 
     def forward(self, views: Sequence[Tensor]) -> Tensor:

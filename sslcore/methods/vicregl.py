@@ -73,8 +73,10 @@ class VICRegL(Method):
         self.options = options = options or VICRegLOptions()
         width, local = int(backbone.embed_dim), options.local_dim  # type: ignore[arg-type]
         self.backbone = backbone
-        self.projection_head = ProjectionHead(width, options.hidden_dim, options.out_dim, 3, out_norm="none")
-        self.local_head = ProjectionHead(width, local, local, 3, out_norm="none")
+        self.projection_head = ProjectionHead(
+            width, options.hidden_dim, options.out_dim, 3, out_norm="none", out_bias=False
+        )
+        self.local_head = ProjectionHead(width, local, local, 3, out_norm="none", out_bias=False)
 
     def forward(self, views: Sequence[Tensor]) -> Tensor:
         """Return the loss of two full-size views, each [B, C, H, W], and of smaller ones after them, if any.

@@ -1,4 +1,4 @@
-"""What the batteries over all methods share: a small method of each name, and views for it."""
+"""What the batteries over all methods share: a small method of each name, views for it, and a step."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -8,23 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from sslcore.augment import VIEWS, ViewList, build_views
-from sslcore.backbones import BACKBONES, build_backbone
+from sslcore.backbones.vit import VisionTransformer
 from sslcore.methods import Method, Progress, method_class
 
 IMAGE_SIZE = 16
 BATCH = 6
 WIDEST = 64
-
-MakeMethod = Callable[..., Method]
-MakeViews = Callable[..., Sequence[Tensor]]
-
-
-def small_options(name: str) -> Mapping[str, Any]:
-    """Cap every whole number of a method's defaults (widths, queues, prototypes): large ones are slow."""
-    fields = method_class(name).Options.model_fields
-    return {
-        key: WIDEST for key, field in fields.items() if type(field.default) is int and field.default > WIDEST
-    }
 
 
 class TinyNet(nn.Module):
@@ -47,13 +36,66 @@ class TinyNet(nn.Module):
         return self.feature_map(images).mean(dim=(2, 3))
 
 
-def small_backbone(name: str, seed: int) -> nn.Module:
-    """Build what the method can train: a tiny network, or the smallest one with patch tokens."""
+def small_options(name: str) -> Mapping[str, Any]:
+    """Cap every whole number of a method's defaults (widths, queues, prototypes): large ones are slow."""
+    fields = method_class(name).Options.model_fields
+    return {
+        key: WIDEST for key, field in fields.items() if type(field.default) is int and field.default > WIDEST
+    }
+
+
+def small_backbone(name: str, seed: int, image_size: int) -> nn.Module:
+    """Build what the method can train: a tiny network, or a tiny one with patch tokens."""
+    torch.manual_seed(seed)
     if not method_class(name).needs_tokens:
-        torch.manual_seed(seed)
         return TinyNet()
-    tiny = next(each for each in BACKBONES if each.startswith("vit") and "tiny" in each)
-    return build_backbone(tiny, image_size=IMAGE_SIZE, seed=seed)
+    return VisionTransformer(image_size=image_size, patch_size=4, embed_dim=48, depth=2, num_heads=3)
+
+
+def build_method(name: str, *, seed: int = 0, image_size: int = IMAGE_SIZE, **options: Any) -> Method:
+    """Build a small method in training mode, all chance in it from the seed."""
+    cls = method_class(name)
+    backbone = small_backbone(name, seed, image_size)
+    torch.manual_seed(seed)
+    return cls(backbone, cls.Options(**{**small_options(name), **options}))
+
+
+def random_views(name: str, *, seed: int = 1, batch: int = BATCH) -> ViewList:
+    """Make the views a method was published with, of random pictures.
+
+    While `sslcore.augment` has no such set, random tensors of the numbers and sizes that the method declares.
+    """
+    cls = method_class(name)
+    generator = torch.Generator().manual_seed(seed)
+    known = cls.default_views(IMAGE_SIZE)
+    if known in VIEWS:
+        images = torch.rand(batch, 3, 20, 20, generator=generator)
+        views: Any = build_views(known, image_size=IMAGE_SIZE)(images, generator)
+        return views if isinstance(views, ViewList) else ViewList(views)
+    sides = [IMAGE_SIZE] * cls.num_views + [IMAGE_SIZE // 2] * cls.num_local_views
+    made = [torch.randn(batch, 3, side, side, generator=generator) for side in sides]
+    return ViewList(made, [torch.rand(batch, 4, generator=generator) for _ in made])
+
+
+def training_step(
+    method: Method,
+    views: Sequence[Tensor],
+    *,
+    number: int = 0,
+    lr: float = 0.01,
+    wrapped: nn.Module | None = None,
+) -> Tensor:
+    """Take one training step, with all hooks, as the loop does; ``wrapped`` is the method in DDP."""
+    progress = Progress(step=number, total_steps=10, steps_per_epoch=2)
+    torch.manual_seed(number)
+    method.before_step(progress)
+    loss: Tensor = (wrapped or method)(views)
+    method.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    method.after_backward(progress)
+    torch.optim.SGD([each for each in method.parameters() if each.requires_grad], lr=lr).step()
+    method.after_step(progress)
+    return loss.detach()
 
 
 @pytest.fixture(autouse=True)
@@ -66,56 +108,15 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
-def make_method() -> MakeMethod:
-    """Return a function that builds a small method in training mode, with nothing but chance from a seed."""
-
-    def make(name: str, *, seed: int = 0, **options: Any) -> Method:
-        torch.manual_seed(seed)
-        cls = method_class(name)
-        return cls(small_backbone(name, seed), cls.Options(**{**small_options(name), **options}))
-
-    return make
+def make_method() -> Callable[..., Method]:
+    return build_method
 
 
 @pytest.fixture
-def make_views() -> MakeViews:
-    """Return a function that makes the views a method was published with, of random pictures.
-
-    While `sslcore.augment` has no such set, random tensors of the numbers and sizes that the method declares.
-    """
-
-    def make(name: str, *, seed: int = 1, batch: int = BATCH) -> Sequence[Tensor]:
-        cls = method_class(name)
-        generator = torch.Generator().manual_seed(seed)
-        known = cls.default_views(IMAGE_SIZE)
-        if known in VIEWS:
-            images = torch.rand(batch, 3, 20, 20, generator=generator)
-            views: Sequence[Tensor] = build_views(known, image_size=IMAGE_SIZE)(images, generator)
-            return views
-        sides = [IMAGE_SIZE] * cls.num_views + [IMAGE_SIZE // 2] * cls.num_local_views
-        made = [torch.randn(batch, 3, side, side, generator=generator) for side in sides]
-        return ViewList(made, [torch.rand(batch, 4, generator=generator) for _ in made])
-
-    return make
+def make_views() -> Callable[..., ViewList]:
+    return random_views
 
 
 @pytest.fixture
 def take_step() -> Callable[..., Tensor]:
-    """Return a function that takes one training step, with all hooks, as the loop does."""
-
-    def step(
-        method: Method, views: Sequence[Tensor], *, number: int = 0, lr: float = 0.01, seed: int = 0
-    ) -> Tensor:
-        progress = Progress(step=number, total_steps=10, steps_per_epoch=2)
-        trained = [each for each in method.parameters() if each.requires_grad]
-        torch.manual_seed(seed + number)
-        method.before_step(progress)
-        loss: Tensor = method(views)
-        method.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        method.after_backward(progress)
-        torch.optim.SGD(trained, lr=lr).step()
-        method.after_step(progress)
-        return loss.detach()
-
-    return step
+    return training_step

@@ -12,7 +12,12 @@ from sslcore.methods import METHODS, Method, method_class
 
 pytestmark = pytest.mark.parametrize("name", METHODS)
 
-WITHOUT_GRADIENT_AT_FIRST: dict[str, tuple[str, ...]] = {"swav": ("prototypes.",)}
+WITHOUT_GRADIENT_AT_FIRST: dict[str, tuple[str, ...]] = {
+    "swav": ("prototypes.",),
+    "dino": ("head.last_layer.",),
+    "ibot": ("heads.0.last_layer.",),
+    "dinov2": ("heads.0.last_layer.", "heads.1.last_layer."),
+}
 """Beginnings of names of parameters that a method says it does not train in its first epoch."""
 
 Make = Callable[..., Any]
