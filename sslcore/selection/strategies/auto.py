@@ -3,15 +3,15 @@
 Three papers, and nothing to tune between them:
 
 - The first picks of a batch, up to `TOGETHER`, are placed together: k-means around what is labelled, the
-  candidate nearest to each centre (Pourahmadi et al., 2021, https://arxiv.org/abs/2110.12033). With few picks,
-  one that was right on its own is wrong beside the next ones, and greedy coverage cannot take it back.
+  candidate nearest to each centre (Pourahmadi et al., 2021, https://arxiv.org/abs/2110.12033). With few
+  picks, one that was right alone is wrong beside the next ones, and greedy coverage cannot take it back.
 - The picks after them are greedy: each adds most to the coverage of the pool (Bae, Noh & Sutherland, ECCV
   2024, https://arxiv.org/abs/2407.12212). The kernel's width there is 1; here it is the root mean squared
   distance of the pool to what is chosen or labelled, taken anew when half as many again are chosen.
-- Once two classes are known, each sample counts in both as much as a classifier is unsure of it (Bae, Oliveira
-  & Sutherland, ICLR 2025, https://arxiv.org/abs/2412.20644): 1 - (p1 - p2) to a power, which is 1 for one label
-  per class and 1 more each time there are `TENFOLD` as many, so that coverage gives way to uncertainty as
-  the classifier comes to know what it does not know.
+- Once two classes are known, each sample counts in both as much as a classifier is unsure of it (Bae,
+  Oliveira & Sutherland, ICLR 2025, https://arxiv.org/abs/2412.20644): 1 - (p1 - p2) to a power, which is 1
+  for one label per class and 1 more each time there are `TENFOLD` as many, so that coverage gives way to
+  uncertainty as the classifier comes to know what it does not know.
 
 Shapes: P candidates, N vectors.
 """
@@ -140,7 +140,7 @@ def _estimate(pool: Pool, k: int) -> int:
 
 
 STRATEGY = Strategy(
-    about="the default: k-means around what is labelled, then coverage; with labels, unsure samples count more"
+    about="the default: k-means around what is labelled, then coverage; unsure samples count more"
     " (after Bae et al. 2025, arxiv.org/abs/2412.20644)",
     pick=pick,
     estimate=_estimate,

@@ -63,7 +63,7 @@ def as_pool(x: NDArray[np.float64], labelled: list[int]) -> Pool:
 
 
 def test_placed_picks_are_nearest_to_weighted_means_around_what_is_labelled() -> None:
-    # Three groups on a line; the one at 100 is labelled. In the first, the heavy sample at 2 draws the mean to it.
+    # Three groups on a line; the one at 100 is labelled. In the first, the heavy sample draws the mean to it.
     x = np.array([[0.0], [1.0], [2.0], [50.0], [51.0], [100.0], [101.0]])
     weights = np.array([1.0, 1.0, 8.0, 1.0, 1.0, 1.0])
     places, shares = place(as_pool(x, [5]), 2, seed=0, weights_P=weights)
