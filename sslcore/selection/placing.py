@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sslcore.selection.distances import Distances
+from sslcore.selection.rounded_distances import Distances
 from sslcore.selection.pool import Pool
 
 __all__ = ["place"]

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sslcore.selection import select
-from sslcore.selection.coverage import Coverage
+from sslcore.selection.kernel_coverage import Coverage
 from sslcore.selection.placing import place
 from sslcore.selection.pool import Pool
 from sslcore.selection.strategies import auto
@@ -145,7 +145,7 @@ def test_with_labels_auto_prefers_what_is_between_the_classes() -> None:
 
 
 def test_of_a_large_pool_a_sample_competes_and_the_rest_comes_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sslcore.selection import coverage
+    from sslcore.selection import kernel_coverage as coverage
 
     defaults = dict(coverage.Coverage.__init__.__kwdefaults__ or {})
     monkeypatch.setitem(coverage.Coverage.__init__.__kwdefaults__, "most_candidates", 30)
