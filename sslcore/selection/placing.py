@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sslcore.selection.rounded_distances import Distances
 from sslcore.selection.pool import Pool
+from sslcore.selection.rounded_distances import Distances
 
 __all__ = ["place"]
 

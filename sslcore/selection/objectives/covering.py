@@ -1,7 +1,7 @@
 """Objective ``coverage``: like many that nothing chosen is like, as in MaxHerding.
 
-Value: what the sample would add to the coverage of the pool (kernel_coverage.py), over the most that any would add
-now.
+Value: what the sample would add to the coverage of the pool (kernel_coverage.py), over the most that any
+would add now.
 """
 
 import math

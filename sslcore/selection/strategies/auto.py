@@ -22,9 +22,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sslcore.selection.kernel_coverage import MOST_CANDIDATES, Coverage, bytes_needed, drawn
 from sslcore.selection.head import known_labels, predictions
 from sslcore.selection.herding import Herding
+from sslcore.selection.kernel_coverage import MOST_CANDIDATES, Coverage, bytes_needed, drawn
 from sslcore.selection.picks import Picks, Strategy
 from sslcore.selection.placing import place
 from sslcore.selection.pool import Pool

@@ -16,12 +16,12 @@ import math
 
 import torch
 
-from sslcore.selection.kernel_coverage import Coverage, bytes_needed, mean_square
-from sslcore.selection.rounded_distances import Distances
 from sslcore.selection.head import predictions
 from sslcore.selection.herding import Herding
+from sslcore.selection.kernel_coverage import Coverage, bytes_needed, mean_square
 from sslcore.selection.picks import Strategy
 from sslcore.selection.pool import Pool
+from sslcore.selection.rounded_distances import Distances
 from sslcore.selection.scorers.probabilities import margin
 
 __all__ = ["STRATEGY", "begin"]
