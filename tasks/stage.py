@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sslcore.errors import UserError
+from sslcore.config import Params
+from sslcore.errors import TrainingInterrupted, UserError
 from tasks.fingerprints import WHOLE, Plan, plan_stage
 from tasks.lifeline import watch_launcher
 from tasks.outputs import bring_back, replacing
@@ -31,7 +33,7 @@ class StageOutcome:
 
     stage: str
     status: str
-    """done, unchanged, user_error or failed."""
+    """done, unchanged, user_error, interrupted (start it again and it goes on) or failed."""
     summary: str
     error: str | None
     seconds: float
@@ -68,6 +70,9 @@ def run_stage(stage: str, *, workspace: Workspace, overrides: Sequence[str] = ()
     except UserError as error:
         outcome.write("user_error", error=str(error))
         raise
+    except TrainingInterrupted as error:
+        outcome.write("interrupted", error=str(error))
+        raise
     except BaseException as error:
         outcome.write("failed", error=f"{type(error).__name__}: {error}")
         raise
@@ -80,16 +85,21 @@ def _run(workspace: Workspace, plan: Plan, overrides: Sequence[str]) -> tuple[St
     tracker = Tracker(workspace, params, plan)
     places = {name: plan.place(plan.stage, name) for name in OUTPUTS[plan.stage]}
     monitor = make_monitor(tracker)
-    champion = _champion(workspace, tracker) if plan.stage == "evaluate" else None
     try:
+        if plan.stage == "pretrain":
+            params = _with_fetched_weights(workspace, tracker, params)
+        champion = _champion(workspace, tracker) if plan.stage == "evaluate" else None
         with replacing(places) as output:
             given = Surroundings(workspace, plan, output, monitor, champion)
             report = STEPS[plan.stage](params, given)
     except BaseException as error:
         monitor.close()
-        tracker.finish("FAILED" if isinstance(error, Exception) else "KILLED", {}, [])
+        stopped = isinstance(error, TrainingInterrupted) or not isinstance(error, Exception)
+        tracker.finish("KILLED" if stopped else "FAILED", {}, [])
         raise
     monitor.close()
+    if plan.stage == "pretrain":
+        shutil.rmtree(given.checkpoints(params), ignore_errors=True)
     if plan.fingerprint is not None:
         write_json(plan.root / WHOLE, {"stage": plan.stage, "overrides": list(overrides)})
     tracker.finish("FINISHED", report.figures, _small_files(workspace, plan))
@@ -117,6 +127,23 @@ def _to_registry(workspace: Workspace, plan: Plan, tracker: Tracker, report: Ste
                 champion=judged.champion_accuracy,
             )
             log.info("%s", line)
+
+
+def _with_fetched_weights(workspace: Workspace, tracker: Tracker, params: Params) -> Params:
+    """Fetch ``pretrain.weights: registry:VERSION`` (or an alias) and name the folder in its place."""
+    from tasks.registry import fetch_version
+
+    prefix, _, version = (params.pretrain.weights or "").partition(":")
+    if prefix != "registry":
+        return params
+    folder: Path | None = None
+    if tracker.client is not None:
+        with tracker.answering(f"fetch version {version}"):
+            folder = fetch_version(tracker.client, workspace, version)
+    if folder is None:
+        raise UserError(f"pretrain.weights: registry:{version} cannot be fetched, MLflow does not answer")
+    weights = {"weights": os.path.relpath(folder)}
+    return params.model_copy(update={"pretrain": params.pretrain.model_copy(update=weights)})
 
 
 def _champion(workspace: Workspace, tracker: Tracker) -> Path | None:

@@ -1,4 +1,4 @@
-"""A backbone on disk: safetensors and a model.json that says how to rebuild it with torchvision alone."""
+"""A backbone on disk: safetensors and a model.json that says how to rebuild it without sslflow."""
 
 import hashlib
 import json
@@ -10,7 +10,14 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from sslcore.augment import IMAGENET, Normalization
-from sslcore.backbones.build import Architecture, build_architecture, build_backbone, describe_architecture
+from sslcore.backbones.build import (
+    Architecture,
+    build_architecture,
+    build_backbone,
+    describe_architecture,
+    is_factory,
+)
+from sslcore.backbones.vit import TIMM_VIT, VisionTransformer
 from sslcore.errors import UserError
 
 __all__ = ["ModelInfo", "load_backbone", "read_model_info", "save_backbone"]
@@ -51,13 +58,15 @@ def save_backbone(
         image_size: Side in pixels of the images it was trained on.
         **info: Further fields of ModelInfo (method, config, dataset_fingerprint, metrics, normalization).
     """
-    weights = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
+    weights = {
+        key: value.detach().cpu().contiguous()
+        for key, value in module.state_dict().items()
+        if key != "mask_token"  # Training's; timm's class has none.
+    }
     save_file(weights, folder / WEIGHTS)
     with (folder / WEIGHTS).open("rb") as file:
         model_id = hashlib.file_digest(file, "sha256").hexdigest()[:20]
-    architecture = (
-        Architecture(backbone) if ":" in backbone else describe_architecture(backbone, image_size=image_size)
-    )
+    architecture = _describe(module, backbone, image_size)
     written = ModelInfo(
         model_id=model_id,
         backbone=backbone,
@@ -69,6 +78,16 @@ def save_backbone(
     text = json.dumps(written.model_dump(mode="json"), indent=2, sort_keys=True)
     (folder / INFO).write_text(text + "\n", encoding="utf-8")
     return written
+
+
+def _describe(module: nn.Module, backbone: str, image_size: int) -> Architecture:
+    if isinstance(module, VisionTransformer):
+        return Architecture(TIMM_VIT, module.timm_kwargs())
+    return (
+        Architecture(backbone)
+        if is_factory(backbone)
+        else describe_architecture(backbone, image_size=image_size)
+    )
 
 
 def read_model_info(folder: Path) -> ModelInfo:
@@ -93,7 +112,7 @@ def load_backbone(folder: Path) -> tuple[nn.Module, ModelInfo]:
         UserError: If the files are missing or do not belong together.
     """
     info = read_model_info(folder)
-    if ":" in info.backbone:
+    if is_factory(info.backbone):
         module = build_backbone(info.backbone, image_size=info.image_size)
     else:
         module = build_architecture(info.architecture)
