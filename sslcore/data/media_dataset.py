@@ -43,8 +43,8 @@ class MediaDataset(Dataset[tuple[Any, int, str]]):
     own label and name, a warning names the file, and it is counted in ``unreadable`` (of this process).
 
     Frames are found by random access: frame N is frame N of a plain decode, for any codec and any timestamps
-    (see `sslcore.data.frame_index`). In order they cost what decoding costs; at random, half a keyframe
-    interval each, so train on shuffled frames through the ingest stage. Each worker keeps one video open.
+    (see `sslcore.data.frame_index`). In order each is decoded once; at random, half a keyframe interval each,
+    so train on shuffled frames through the ingest stage. Each worker keeps one video open.
 
     Args:
         source: A folder, a video, or a .txt list of paths.
