@@ -61,7 +61,7 @@ class KeyFrames:
         if self._frames or self._places:
             raise Unsure
 
-    def _take(self, packet: Packet) -> None:
+    def _take(self, packet: "Packet[VideoStream]") -> None:
         time = packet.pts
         if time is None or packet.is_corrupt or packet.is_discard:
             raise Unsure
