@@ -82,7 +82,6 @@ def examine_file(
     limits: Limits,
     spool: Path,
     store: StoreFormat = ORIGINAL,
-    threads: int = 1,
 ) -> Finding:
     """Read and decode a file.
 
@@ -92,7 +91,6 @@ def examine_file(
         limits: What images and frames must keep to.
         spool: File that takes a video's frames, one after the other.
         store: In which form samples are stored.
-        threads: That decode a video; what is found does not depend on it.
 
     Returns:
         What it is, or the problem with it; bad files raise nothing.
@@ -103,7 +101,7 @@ def examine_file(
         with warnings.catch_warnings():  # Pillow warns of what it mends, such as damaged EXIF blocks
             warnings.simplefilter("ignore")
             if file.kind == "video":
-                return _examine_video(file, frames, limits, spool, store, threads)
+                return _examine_video(file, frames, limits, spool, store)
             return _examine_image(file, limits, store)
     except (ImageError, VideoError) as error:
         return _bad(file, error.reason, error.detail)
@@ -137,14 +135,12 @@ def _examine_image(file: SourceFile, limits: Limits, store: StoreFormat) -> Find
     )
 
 
-def _examine_video(
-    file: SourceFile, frames: str, limits: Limits, spool: Path, store: StoreFormat, threads: int
-) -> Finding:
+def _examine_video(file: SourceFile, frames: str, limits: Limits, spool: Path, store: StoreFormat) -> Finding:
     path = Path(file.path)
     digest = hash_file(path)
     finding = None
-    if threads > 1 or frames == "keyframes":
-        quick = VideoPass(path, make_frame_rule(frames), threads=threads, keys_only=frames == "keyframes")
+    if frames == "keyframes":
+        quick = VideoPass(path, make_frame_rule(frames), keys_only=True)
         with suppress(VideoError):
             finding = _taken(file, quick, limits, spool, store)
         finding = finding if quick.sure else None

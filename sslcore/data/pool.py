@@ -49,7 +49,6 @@ class Examination:
         limits: What images and frames must keep to.
         spool: Folder for the frames of videos until they are in a shard.
         store: In which form samples are stored.
-        threads: That decode each video.
         fetch: Copies a remote file to a path on this disk, or says why that is not possible.
     """
 
@@ -57,7 +56,6 @@ class Examination:
     limits: Limits
     spool: Path
     store: StoreFormat = ORIGINAL
-    threads: int = 1
     fetch: Callable[[SourceFile, Path], Problem | None] | None = None
 
 
@@ -81,8 +79,6 @@ def examine_files(
             with _here([file], examination, spool, None) as (local, lost):
                 yield lost.get(0) or _examine(local[0], examination, spool), spool
         return
-    num_videos = sum(file.kind == "video" for file in files)
-    examination = dataclasses.replace(examination, threads=max(1, wanted // max(1, num_videos)))
     if jobs:
         yield from _in_processes(jobs, examination, min(wanted, len(jobs)))
 
@@ -249,7 +245,6 @@ class _Worker:
             "limits": dataclasses.asdict(examination.limits),
             "spools": [str(spool) for spool in spools],
             "store": dataclasses.asdict(examination.store),
-            "threads": examination.threads,
         }
         with suppress(BrokenPipeError):  # it has died: reading says so
             send(self._jobs, request)

@@ -4,9 +4,9 @@ Never seeks, so a frame's index is its place in a plain decode of the file from 
 is applied. Pixels that are not square stay as they are stored, and HDR is not tone mapped. Frames are only
 converted to RGB if they are taken.
 
-A plain pass decodes in one thread, since with several it depends on their number where exactly a damaged
-stream breaks. A quick pass uses several, or leaves out what is not a keyframe; what it finds counts only if
-the video turns out to be sound (`VideoPass.sure`), and is then the same.
+The decoder runs in one thread: with several it depends on their number where a damaged stream breaks, and on
+some whether it is seen to be damaged at all (tried with H.264). A pass over keyframes only leaves out the
+rest; what it finds counts only if it is sure (`VideoPass.sure`), and is then what a plain pass finds.
 """
 
 from collections.abc import Iterator
@@ -72,8 +72,7 @@ class VideoPass:
     Args:
         path: The file.
         rule: Which frames to take; fresh from `make_frame_rule`.
-        threads: That decode. More than one make it a quick pass.
-        keys_only: Decode keyframes only, for a rule that takes no others. Makes it a quick pass.
+        keys_only: Decode keyframes only, for a rule that takes no others.
 
     Attributes:
         num_frames: Frames of the video so far.
@@ -85,12 +84,11 @@ class VideoPass:
         VideoError: While iterating, if the file cannot be opened or has no video that can be decoded.
     """
 
-    def __init__(self, path: Path, rule: FrameRule, *, threads: int = 1, keys_only: bool = False) -> None:
+    def __init__(self, path: Path, rule: FrameRule, *, keys_only: bool = False) -> None:
         self.num_frames = 0
         self.broken: str | None = None
         self._path = path
         self._rule = rule
-        self._threads = threads
         self._keys_only = keys_only
         self._unsure = False
         self._missing_bytes = missing_bytes(path)
@@ -100,8 +98,7 @@ class VideoPass:
     @property
     def sure(self) -> bool:
         """See above."""
-        quick = self._keys_only or self._threads > 1
-        return not self._unsure and not (quick and self.broken)
+        return not self._unsure and not (self._keys_only and self.broken)
 
     def __iter__(self) -> Iterator[TakenFrame]:
         # Through a file object: FFmpeg takes a name such as "a:b.mp4" for a protocol.
@@ -112,8 +109,8 @@ class VideoPass:
                 raise self._not_opened(error) from error
             with container:
                 stream = _video_stream(container.streams.video)
-                stream.thread_count = self._threads
-                stream.thread_type = "AUTO" if self._threads > 1 else "NONE"
+                stream.thread_count = 1
+                stream.thread_type = "NONE"
                 if self._keys_only:
                     yield from self._taken_keys(container, stream)
                 else:

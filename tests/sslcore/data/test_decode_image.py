@@ -132,7 +132,7 @@ def test_the_first_page_of_a_tiff_is_taken() -> None:
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
 def test_avif_is_read(encoded: Encode) -> None:
     pixels = decoded(encoded(3, format="AVIF", quality=95)).astype(int)
-    assert np.abs(pixels - decoded(encoded(3)).astype(int)).mean() < 4
+    assert np.abs(pixels - decoded(encoded(3)).astype(int)).mean() < 8  # colour at half the resolution
     with pytest.raises(ImageError):
         decode_image(encoded(3, format="AVIF")[: len(encoded(3, format="AVIF")) // 2])
 

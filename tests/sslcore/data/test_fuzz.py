@@ -74,7 +74,7 @@ def test_damaged_images_are_found_or_decode(
 def test_damaged_videos_are_found_or_decode(
     suffix: str, codec: str, frames: str, tmp_path: Path, write_video: Write
 ) -> None:
-    path = write_video(tmp_path / f"clip.{suffix}", num_frames=12, codec=codec)
+    path = write_video(tmp_path / f"clip.{suffix}", num_frames=12, codec=codec, rate=25)
     data = path.read_bytes()
     assert examined(path, "video", frames) == "video"
     found = set()
