@@ -5,10 +5,11 @@
 
 ``--cifar`` is a folder of 32 x 32 JPEG files; ``--photos`` a folder of photographs of any size, of which
 500 x 375 JPEG copies (quality 90, each also mirrored and cut, so that there are four times as many) are made
-under ``--work``. Both sides have two workers, or, where ours needs none, two threads in one process. Each
-measure runs in a process of its own; the rounds alternate between the two sides and the best of each counts,
-so that a passing load hurts neither. lightly cuts its views out of the whole photograph, ours out of its
-central square of 256 x 256 (as `pretrain` does).
+under ``--work``. Both sides have two workers, or, where ours needs none, two threads in one process. The
+rounds alternate between the two sides and the best of each counts, so that a passing load hurts neither.
+lightly cuts its views out of the whole photograph, ours out of its central square of 256 x 256, as `pretrain`
+does. Rates are told in images a second, and in images a second of processor time (of all processes), which
+other work on the machine hardly changes.
 """
 
 import argparse
@@ -22,10 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageOps
+from processor_time import processor_seconds
 
 HERE = Path(__file__).resolve().parent
 BATCH = {"small": 256, "photos": 64}
 STORES = {"jpeg": {"format": "original"}, "uint8": {"format": "uint8", "short_side": 256}}
+WAYS = {"2 workers": (2, 1), "2 threads": (0, 2)}
 ROWS = {
     "small": "32 px JPEG files, two views on the CPU",
     "photos": "photographs, two views at 224 on the CPU",
@@ -67,14 +70,14 @@ def make_store(source: Path, output: Path, store: str) -> None:
     print(f"{time.perf_counter() - started:.1f} s for {output.name}")
 
 
-def ours(row: str, dataset: Path, num_workers: int, num_threads: int, seconds: float) -> float:
-    """Return images a second of one of the rows."""
+def ours(row: str, dataset: Path, num_workers: int, num_threads: int, seconds: float) -> list[float]:
+    """Return images a second, and a second of processor time, of one of the rows."""
     import torch
 
     from sslcore.augment import build_views
     from sslcore.data import SampleDataset, image_loader
 
-    torch.set_num_threads(2 if row != "decode" else 1)
+    torch.set_num_threads(2)
     small = row == "small"
     samples = SampleDataset(dataset, image_size=32 if small else 256, fast=True, num_threads=num_threads)
     loader = image_loader(
@@ -90,16 +93,17 @@ def ours(row: str, dataset: Path, num_workers: int, num_threads: int, seconds: f
         else build_views("simclr-small" if small else "simclr", image_size=32 if small else 224)
     )
     generator = torch.Generator().manual_seed(0)
-    seen, started = 0, 0.0
+    seen, started, before = 0, 0.0, 0.0
     for images in _epochs(loader):
         make(images, generator)
         if not started:
-            started = time.perf_counter()
+            started, before = time.perf_counter(), processor_seconds()
             continue
         seen += len(images)
-        if time.perf_counter() - started > seconds:
-            break
-    return seen / (time.perf_counter() - started)
+        passed = time.perf_counter() - started
+        if passed > seconds:
+            return [seen / passed, seen / (processor_seconds() - before)]
+    raise AssertionError("epochs do not end")
 
 
 def _epochs(loader: Any) -> Iterator[Any]:
@@ -111,50 +115,40 @@ def _epochs(loader: Any) -> Iterator[Any]:
         epoch += 1
 
 
-def _measured(command: list[Any]) -> float:
+def _run(command: list[Any]) -> Any:
+    """Run a process and return the JSON that it prints last."""
     output = subprocess.run(
         [str(each) for each in command], check=True, capture_output=True, text=True
     ).stdout
-    return float(json.loads(output.splitlines()[-1])["images_per_second"])
+    return json.loads(output.splitlines()[-1])
 
 
-def compare(arguments: argparse.Namespace, folders: dict[str, Path], work: Path) -> list[dict[str, Any]]:
-    """Measure all rows in alternating rounds."""
-    seconds = arguments.seconds
-    peers, best = {}, {}
-    for row in folders:
-        size = 32 if row == "small" else 224
-        command = [arguments.peer_python, HERE / "data_lightly.py", folders[row], "--image-size", size]
-        command += ["--batch-size", BATCH[row], "--seconds", seconds]
-        peers[row] = [*command, "--small"] if row == "small" else command
-    ways = [
-        (row, store, num_workers, num_threads)
-        for row in arguments.rows.split(",")
-        for store in STORES
-        for num_workers, num_threads in ((2, 1), (0, 2))
-    ]
+def compare(arguments: argparse.Namespace, row: str, folder: Path, work: Path) -> list[dict[str, Any]]:
+    """Measure a row in alternating rounds."""
+    kind = "small" if row == "small" else "photos"
+    peer = [arguments.peer_python, HERE / "data_lightly.py", folder, "--batch-size", BATCH[kind]]
+    peer += ["--image-size", 32 if kind == "small" else 224, "--seconds", arguments.seconds]
+    mine = [sys.executable, __file__, "--measure", row, "--work", work, "--seconds", arguments.seconds]
+    best: dict[str, list[float]] = {}
     for _ in range(arguments.rounds):
-        for row in {"small" if way[0] == "small" else "photos" for way in ways}:
-            best[row] = max(best.get(row, 0.0), _measured(peers[row]))
-        for way in ways:
-            dataset = work / f"{'small' if way[0] == 'small' else 'photos'}-{way[1]}"
-            flags = ["--measure", way[0], "--dataset", dataset, "--workers", way[2], "--threads", way[3]]
-            rate = _measured([sys.executable, __file__, *flags, "--seconds", seconds])
-            best[way] = max(best.get(way, 0.0), rate)
-    return [_line(best, *way) for way in ways]
+        found = _run([*peer, "--small"] if kind == "small" else peer)
+        found |= _run(mine)
+        for name, rates in found.items():
+            best[name] = [max(pair) for pair in zip(rates, best.get(name, rates), strict=True)]
+    theirs = best.pop("lightly")
+    return [_line(row, name, rate, theirs) for name, rate in best.items()]
 
 
-def _line(best: dict[Any, float], row: str, store: str, num_workers: int, num_threads: int) -> dict[str, Any]:
-    peer = best["small" if row == "small" else "photos"]
-    mine = best[row, store, num_workers, num_threads]
+def _line(row: str, way: str, mine: list[float], peer: list[float]) -> dict[str, Any]:
+    store, _, note = way.partition(", ")
     return {
-        "name": f"{ROWS[row]}, {'JPEG' if store == 'jpeg' else 'uint8'} store",
-        "ours": round(mine, 1),
-        "peer": round(peer, 1),
+        "name": f"{ROWS[row]}, {store} store",
+        "ours": round(mine[0], 1),
+        "peer": round(peer[0], 1),
         "peer_name": "lightly",
-        "ratio": round(mine / peer, 2),
+        "ratio": round(mine[0] / peer[0], 2),
         "unit": "images/s",
-        "note": f"{num_workers} workers" if num_workers else f"{num_threads} threads, no workers",
+        "note": f"{note}; a second of processor time {mine[1]:.0f}, lightly {peer[1]:.0f}",
     }
 
 
@@ -172,13 +166,21 @@ def main() -> None:
     parser.add_argument(
         "--peer-python", type=Path, help="python that has lightly; by default that of --setup"
     )
-    for name in ("--measure", "--dataset", "--workers", "--threads"):
-        parser.add_argument(name, help=argparse.SUPPRESS)
+    parser.add_argument("--measure", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
-        how = int(arguments.workers), int(arguments.threads), arguments.seconds
-        rate = ours(arguments.measure, Path(arguments.dataset), *how)
-        print(json.dumps({"images_per_second": rate}))
+        kind = "small" if arguments.measure == "small" else "photos"
+        print(
+            json.dumps(
+                {
+                    f"{store}, {how}": ours(
+                        arguments.measure, arguments.work / f"{kind}-{store}", *counts, arguments.seconds
+                    )
+                    for store in STORES
+                    for how, counts in WAYS.items()
+                }
+            )
+        )
         return
     if arguments.setup:
         setup(arguments.work)
@@ -193,11 +195,13 @@ def main() -> None:
         for store in STORES:
             if not (arguments.work / f"{name}-{store}" / "dataset.json").exists():
                 make_store(folder, arguments.work / f"{name}-{store}", store)
-    lines = compare(arguments, folders, arguments.work)
-    print(f"{'':58} {'ours':>9} {'lightly':>9} {'ratio':>7}  images/s")
-    for each in lines:
-        row = f"{each['name']} ({each['note']})"
-        print(f"{row:70} {each['ours']:>9,.0f} {each['peer']:>9,.0f} {each['ratio']:>6.1f}x")
+    lines: list[dict[str, Any]] = []
+    for row in arguments.rows.split(","):
+        folder = folders["small" if row == "small" else "photos"]
+        lines += compare(arguments, row, folder, arguments.work)
+        for each in lines[-len(STORES) * len(WAYS) :]:
+            rates = f"{each['ours']:>9,.0f} {each['peer']:>9,.0f} {each['ratio']:>6.1f}x"
+            print(f"{each['name']:60} {rates}  {each['note']}", flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps(lines, indent=2) + "\n")
 

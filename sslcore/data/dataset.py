@@ -114,7 +114,10 @@ class SampleDataset(Dataset[tuple[Tensor, int]]):
             self._readers, self._threads, self._pid = {}, None, os.getpid()
         reader = self._readers.get(code)
         if reader is None:
-            reader = self._readers[code] = ShardReader(self.path / "shards" / self._shards[code])
+            path = self.path / "shards" / self._shards[code]
+            # torch's map keeps no file open: a large dataset has more shards than a process may have files.
+            content = torch.from_file(str(path), shared=False, size=path.stat().st_size, dtype=torch.uint8)
+            reader = self._readers[code] = ShardReader(path, content.numpy())
         return reader
 
     def _place(self, index: int) -> tuple[ShardReader, int]:

@@ -49,7 +49,9 @@ def ingest_dataset(
     output = Path(output)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UserError(f"{output} is there and not empty; name another folder")
-    length = len(dataset) if hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__") else None
+    from torch.utils.data import IterableDataset
+
+    length = None if isinstance(dataset, IterableDataset) else len(dataset)
     if filenames is not None and (
         len(set(filenames)) != len(filenames) or length not in (None, len(filenames))
     ):

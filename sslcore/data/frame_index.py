@@ -24,7 +24,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from sslcore.data.frame_rule import FrameClock, FrameRule
+from sslcore.data.frame_rule import FrameClock, make_frame_rule
 from sslcore.data.video import _NO_OTHER_FILES, VideoError, _video_stream
 
 __all__ = ["FrameIndex", "cache_folder", "index_video", "indices_of", "open_stream"]
@@ -56,8 +56,17 @@ class FrameIndex:
     def __len__(self) -> int:
         return len(self.times)
 
-    def taken(self, rule: FrameRule) -> npt.NDArray[np.int32]:
-        """Return the numbers of the frames that a fresh rule takes, int32, as ingest would."""
+    def taken(self, frames: str) -> npt.NDArray[np.int32]:
+        """Return the numbers of the frames that ``frames`` takes, int32, as ingest would.
+
+        Raises:
+            ConfigError: If it is no rule, or one that needs the pixels (``keyframes``, ``scenes``).
+        """
+        rule = make_frame_rule(frames)
+        if frames == "all":
+            return np.arange(len(self), dtype=np.int32)
+        if frames.startswith("every "):
+            return np.arange(0, len(self), int(frames.removeprefix("every ")), dtype=np.int32)
         clock = FrameClock(self.rate)
         chosen = []
         for number, time in enumerate(self.times.tolist()):

@@ -43,15 +43,16 @@ class MediaDataset(Dataset[tuple[Any, int, str]]):
     own label and name, a warning names the file, and it is counted in ``unreadable`` (of this process).
 
     Frames are found by random access: frame N is frame N of a plain decode, for any codec and any timestamps
-    (see `sslcore.data.frame_index`). In order they cost what decoding costs; at random, half a keyframe
-    interval each, so train on shuffled frames through the ingest stage. Each worker keeps one video open.
+    (see `sslcore.data.frame_index`). In order each is decoded once; at random, half a keyframe interval each,
+    so train on shuffled frames through the ingest stage. Each worker keeps one video open.
 
     Args:
         source: A folder, a video, or a .txt list of paths.
         transform: From an upright RGB PIL image to anything.
         image_size: Shorter side resized to this many pixels (antialiased bilinear), then centre crop; before
             ``transform``. ``None`` for each image's own size.
-        frames: Which frames of videos: ``all``, ``every N``, ``fps X`` (X a second) or ``none``.
+        frames: Which frames of videos: ``all``, ``every N``, ``fps X`` (X a second) or ``none``. What ingest
+            has beside these (``keyframes``, ``scenes``) needs the whole video decoded.
         cache: Folder that keeps the index of each video; ``None`` takes ``sslflow/frames`` in the user's
             cache folder (``$XDG_CACHE_HOME``, else ``~/.cache``).
 
@@ -63,7 +64,7 @@ class MediaDataset(Dataset[tuple[Any, int, str]]):
     Raises:
         UserError: If the source is missing or has nothing that can be read; when read, if no image at all can
             be decoded.
-        ConfigError: If ``frames`` is no such rule.
+        ConfigError: If ``frames`` is no such rule, or one that ingest alone has.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ class MediaDataset(Dataset[tuple[Any, int, str]]):
             if file.kind == "image":
                 taken = np.array([IMAGE], dtype=np.int32)
             elif place in self._indices:
-                taken = self._indices[place].taken(make_frame_rule(frames))
+                taken = self._indices[place].taken(frames)
             else:
                 continue
             owners.append(np.full(len(taken), place, dtype=np.int32))

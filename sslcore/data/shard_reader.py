@@ -43,6 +43,10 @@ class _Chunk:
 class ShardReader:
     """Random access to the rows of a shard. What it returns are views of the map: copy what must outlive it.
 
+    Args:
+        path: The shard.
+        content: Its bytes where they are mapped already; by default the file is mapped and stays open.
+
     Attributes:
         num_rows: How many samples there are.
         is_raw: Whether the samples are raw pixels (format ``uint8``).
@@ -52,8 +56,8 @@ class ShardReader:
         pyarrow.ArrowInvalid: If it is no whole Arrow file.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._map = pa.memory_map(str(path))
+    def __init__(self, path: Path, content: Bytes | None = None) -> None:
+        self._map = pa.memory_map(str(path)) if content is None else pa.BufferReader(pa.py_buffer(content))
         file = pa.ipc.open_file(self._map)
         batches = [file.get_batch(number) for number in range(file.num_record_batches)]
         self._file = file

@@ -20,6 +20,7 @@ SHARD_SCHEMA = pa.schema([("sample_id", pa.string()), ("data", pa.large_binary()
 RAW_SCHEMA = pa.schema([*SHARD_SCHEMA, ("width", pa.int32()), ("height", pa.int32())])
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 4096
+RAW_BATCH_BYTES = 64 << 20
 
 
 class OpenShard:
@@ -53,9 +54,14 @@ class OpenShard:
         self.num_rows += 1
         self.num_bytes += len(data)
         self._pending_bytes += len(data)
-        if self._pending_bytes >= BATCH_BYTES or len(self._ids) >= BATCH_ROWS:
+        if self._is_full():
             self._flush()
         return self.num_rows - 1
+
+    def _is_full(self) -> bool:
+        if self._sizes:  # raw pixels of one record batch are gathered by one call: the larger, the better
+            return self._pending_bytes >= RAW_BATCH_BYTES
+        return self._pending_bytes >= BATCH_BYTES or len(self._ids) >= BATCH_ROWS
 
     def _flush(self) -> None:
         if self._ids:

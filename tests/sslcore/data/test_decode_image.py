@@ -114,11 +114,11 @@ def test_16_bits_in_either_byte_order_are_scaled(order: str) -> None:
 
 def test_32_bit_integers_are_scaled_by_65535_where_they_fit_and_else_by_their_largest() -> None:
     small = Image.fromarray(np.array([[0, 257, 65535]], np.int32))
-    large = Image.fromarray(np.array([[0, 1_000_000, 2_000_000]], np.int32))
+    large = Image.fromarray(np.array([[0, 500_000, 2_000_000]], np.int32))
     signed = Image.fromarray(np.array([[-1000, 0, 3000]], np.int32))
     assert [decoded(encode(each, "TIFF"))[0, :, 0].tolist() for each in (small, large, signed)] == [
         [0, 1, 255],
-        [0, 128, 255],
+        [0, 64, 255],
         [0, 64, 255],
     ]
 
@@ -134,7 +134,7 @@ def test_avif_is_read(encoded: Encode) -> None:
     pixels = decoded(encoded(3, format="AVIF", quality=95)).astype(int)
     assert np.abs(pixels - decoded(encoded(3)).astype(int)).mean() < 4
     with pytest.raises(ImageError):
-        decode_image(encoded(3, format="AVIF")[:200])
+        decode_image(encoded(3, format="AVIF")[: len(encoded(3, format="AVIF")) // 2])
 
 
 def test_a_colour_profile_is_left_out(encoded: Encode) -> None:

@@ -103,6 +103,23 @@ def test_a_plain_dataloader_works_in_forked_and_new_processes(dataset: Path, con
     torch.testing.assert_close(torch.cat(images), expected, rtol=0, atol=0)
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="Linux tells its open files")
+def test_open_shards_keep_no_file_open(dataset: Path) -> None:
+    samples = SampleDataset(dataset)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert len({samples.manifest["shard"][index] for index in range(30) if samples.encoded(index)}) == 2
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_shard_that_only_may_be_read_is_read_and_left_as_it_is(dataset: Path) -> None:
+    before = {path: path.read_bytes() for path in (dataset / "shards").iterdir()}
+    for path in before:
+        path.chmod(0o444)
+    samples = SampleDataset(dataset, image_size=8)
+    samples.batch(range(30))[0].fill_(7)
+    assert {path: path.read_bytes() for path in before} == before
+
+
 def test_image_size_must_be_positive(dataset: Path) -> None:
     with pytest.raises(ValueError, match="image_size must be >= 1, got 0"):
         SampleDataset(dataset, image_size=0)

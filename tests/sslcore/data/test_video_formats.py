@@ -130,7 +130,8 @@ def test_the_number_of_threads_changes_nothing(
     found = [examined(path, frames=frames, threads=threads) for threads in (1, 2, 4)]
     assert found[0] == found[1] == found[2]
     assert found[0][0].frames
-    assert (found[0][0].problem is None) is (damage == "none")
+    if (damage, frames) != ("hole", "keyframes"):  # what lies between keyframes is not looked at
+        assert (found[0][0].problem is None) is (damage == "none")
 
 
 def test_joined_recordings_go_on_in_time_and_count_on(
@@ -154,14 +155,14 @@ def test_joined_recordings_go_on_in_time_and_count_on(
 
 
 def test_scenes_begin_at_cuts_and_not_where_the_camera_moves(tmp_path: Path, picture: Picture) -> None:
-    """A pan, a cut to another pan, a slow fade, and a flash of one frame."""
+    """A pan, a cut to another pan, and a slow fade back."""
     first, second = picture(1, 160, 128), picture(2, 160, 128)
     shots = [np.roll(first, 2 * step, axis=1) for step in range(30)]
     shots += [np.roll(second, 2 * step, axis=1) for step in range(30)]
     shots += [(second * (1 - step / 60) + first * (step / 60)).astype(np.uint8) for step in range(60)]
     shots += [first] * 20
     pictures = [np.ascontiguousarray(each) for each in shots]
-    path = write(tmp_path / "clip.mp4", "mpeg4", "yuv420p", {"q:v": "3"}, pictures)
+    path = write(tmp_path / "clip.mp4", "libx264", "yuv420p", {"crf": "18"}, pictures)
     taken = [frame.index for frame in VideoPass(path, make_frame_rule("scenes"))]
     assert taken[:2] == [0, 30]
     assert len([place for place in taken if 31 < place < 60 or place > 61]) == 0
