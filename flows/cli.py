@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 import click
 
-from sslcore.errors import SslflowError, UserError
+from sslcore.errors import SslflowError, TrainingInterrupted, UserError
 from tasks.telemetry import switch_off
 from tasks.workspace import STAGES, Workspace
 
@@ -32,7 +33,7 @@ from_source = click.option("--source", metavar="S", help="Where images come from
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code is 0 when done, 2 for the user's mistake, 1 for our failure."""
+    """Run a command; exit codes: 0 done, 2 the user's mistake, 75 start it again to go on, 1 our failure."""
     switch_off()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for noisy in ("alembic", "mlflow", "httpx", "git"):
@@ -49,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         click.echo(f"error: {error}", err=True)
         return 2
+    except TrainingInterrupted as error:
+        click.echo(f"interrupted: {error}", err=True)
+        return os.EX_TEMPFAIL
     except SslflowError as error:
         click.echo(f"failed: {error}", err=True)
         return 1
@@ -193,6 +197,14 @@ def _add_other_commands() -> None:
     from flows.commands import add_commands
 
     add_commands(cli)
+    _keep_line_breaks(cli)
+
+
+def _keep_line_breaks(command: click.Command) -> None:
+    """Turn the two characters that raw docstrings have into the one by which click leaves examples alone."""
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        _keep_line_breaks(each)
 
 
 _add_other_commands()

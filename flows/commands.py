@@ -12,6 +12,9 @@ from typing import Any
 
 import click
 
+from flows.dump_command import dump
+from flows.label_command import label
+from flows.search_command import search
 from flows.views_command import views
 from sslcore.choices import check_choice
 from sslcore.errors import UserError
@@ -25,6 +28,8 @@ LISTS = {
     "backbones": ("sslcore.backbones", "BACKBONES"),
     "views": ("sslcore.augment", "VIEWS"),
     "strategies": ("sslcore.selection", "STRATEGIES"),
+    "formats": ("sslcore.labels", "FORMATS"),
+    "scorers": ("sslcore.selection.scorers", "SCORERS"),
 }
 
 as_json = click.option(
@@ -34,7 +39,7 @@ as_json = click.option(
 
 def add_commands(group: click.Group) -> None:
     """Add them to the command line."""
-    for command in (list_names, models, ui, doctor, views):
+    for command in (list_names, models, label, search, views, ui, doctor, dump):
         group.add_command(command)
 
 
@@ -42,7 +47,7 @@ def add_commands(group: click.Group) -> None:
 @click.argument("what")
 @as_json
 def list_names(what: str, json_output: bool) -> None:
-    r"""List methods, backbones, views or strategies, with a line on each and its source.
+    r"""List methods, backbones, views, strategies, scorers or label formats, with a line on each.
 
     \b
     Example:

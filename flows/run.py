@@ -1,6 +1,8 @@
 """Start the pipeline from the command line: checks first, then Prefect, which takes seconds to start."""
 
 import atexit
+import logging
+import os
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
@@ -13,12 +15,16 @@ import psutil
 
 from flows.overrides import Overrides
 from flows.preparation import prepared
+from sslcore.errors import SslflowError
 from tasks.telemetry import switch_off
+from tasks.workspace import STAGES
 
 if TYPE_CHECKING:
     from tasks.launch import StageOutcome
 
 __all__ = ["run_pipeline"]
+
+log = logging.getLogger(__name__)
 
 _SERVER = "prefect.server.api.server:create_app"
 
@@ -28,6 +34,8 @@ def run_pipeline(
 ) -> "list[StageOutcome]":
     """Run the pipeline as a Prefect flow in this process; without PREFECT_API_URL, with Prefect's own server.
 
+    When nothing is to be done and there is no server to tell, Prefect is not started.
+
     Args:
         workspace: The workspace, or a folder in it.
         source: A new source, relative to the current folder; written to params.yaml.
@@ -36,16 +44,50 @@ def run_pipeline(
     Raises:
         UserError: If the user has to change something; one line.
         StageFailed: If a stage failed for another reason.
+        SslflowError: If Prefect's temporary server does not start.
     """
     switch_off()
     with prepared(workspace, source=source, overrides=overrides, base=Path.cwd()) as place:
+        if (
+            not overrides
+            and not os.environ.get("PREFECT_API_URL")
+            and (nothing := _nothing_to_do(place.root))
+        ):
+            return nothing
         typed = Overrides.from_words(overrides, params_file=place.params_file)
         from flows.pipeline import pipeline
 
-        with _no_server_left():
+        with _no_server_left(), _late_server_in_one_line():
             state = pipeline(workspace=str(place.root), overrides=typed, return_state=True)
         outcomes: list[StageOutcome] = state.result()
         return outcomes
+
+
+def _nothing_to_do(workspace: Path) -> "list[StageOutcome]":
+    """Return the six outcomes if all stages are up to date: no temporary server is started to say so."""
+    from tasks.dvc_process import unchanged_stages
+    from tasks.launch import launch
+
+    fresh = unchanged_stages(workspace)
+    if set(fresh) != set(STAGES):
+        return []
+    return [launch(stage, workspace=workspace, up_to_date=fresh, log=log.info) for stage in STAGES]
+
+
+@contextmanager
+def _late_server_in_one_line() -> Iterator[None]:
+    """Prefect raises a RuntimeError when its temporary server does not answer in time."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "ephemeral Prefect API server" not in str(error):
+            raise
+        limit = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
+        raise SslflowError(
+            f"Prefect's temporary server did not answer in time ({limit}={os.environ[limit]}); nothing was"
+            " run: try again when the machine is less busy, or start one ('prefect server start') and set"
+            " PREFECT_API_URL"
+        ) from None
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Where to compute and in what arithmetic: the one place where "auto" is resolved."""
 
+import os
 from collections.abc import Callable
 
 import torch
@@ -10,23 +11,26 @@ __all__ = ["resolve_device", "resolve_precision"]
 
 
 def resolve_device(name: str) -> torch.device:
-    """Return the device that ``auto``, ``cpu`` or ``cuda`` names here.
+    """Return the device that ``auto``, ``cpu`` or ``cuda`` names here; under torchrun a process's own GPU.
 
     Raises:
         ConfigError: If a GPU is asked for and there is none.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device is cuda, but PyTorch sees no GPU here; set it to auto or cpu")
-    return torch.device(name)
+    chosen = torch.device(name)
+    if chosen.type == "cuda" and "LOCAL_RANK" in os.environ:
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+    return chosen
 
 
 def resolve_precision(name: str, device: torch.device) -> torch.dtype:
-    """Return the dtype of ``auto``, ``fp32`` or ``bf16``; auto is bf16 where the device is fast at it."""
+    """Return the dtype of ``auto``, ``fp32``, ``bf16`` or ``fp16``; auto is bf16 where it is fast."""
     if name == "auto":
         return torch.bfloat16 if _is_fast_at_bf16(device) else torch.float32
-    return {"fp32": torch.float32, "bf16": torch.bfloat16}[name]
+    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
 
 
 def _is_fast_at_bf16(device: torch.device) -> bool:

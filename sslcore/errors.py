@@ -3,10 +3,11 @@
 SslflowError
 ├── UserError            the user's mistake: one line, exit code 2
 │   └── ConfigError      params.yaml, an override or an argument is wrong
-└── NotLearningError     training stopped itself: a non-finite loss or a collapse; exit code 1
+├── NotLearningError     training stopped itself: a non-finite loss or a collapse; exit code 1
+└── TrainingInterrupted  training was asked to stop and can be gone on with; exit code 75 (EX_TEMPFAIL)
 """
 
-__all__ = ["ConfigError", "NotLearningError", "SslflowError", "UserError"]
+__all__ = ["ConfigError", "NotLearningError", "SslflowError", "TrainingInterrupted", "UserError"]
 
 
 class SslflowError(Exception):
@@ -23,3 +24,7 @@ class ConfigError(UserError):
 
 class NotLearningError(SslflowError):
     """Training was stopped because the loss is not finite or the features have collapsed."""
+
+
+class TrainingInterrupted(SslflowError):
+    """Training was stopped from outside (SIGTERM); the same command goes on from its checkpoint."""

@@ -12,7 +12,7 @@ from sslcore.config import Params
 from sslcore.errors import UserError
 from tasks.workspace import INPUTS, LABELS, OUTPUTS, STAGES, Workspace
 
-__all__ = ["Plan", "affected_stages", "plan_stage"]
+__all__ = ["Plan", "affected_stages", "checkpoint_key", "plan_stage"]
 
 WHOLE = "run.json"
 """Written last into runs/FINGERPRINT/: its presence says that the result is whole."""
@@ -74,6 +74,15 @@ def plan_stage(workspace: Workspace, stage: str, overrides: Sequence[str] = ()) 
                 f"{name} has not been run with these settings: type 'sslflow {name} {said}' first"
             )
     return plans[stage]
+
+
+def checkpoint_key(params: Params, plan: Plan) -> str:
+    """Return what names the checkpoints of a pretraining: the settings that matter, the data set's digest.
+
+    So a run never goes on from another's, and the same command finds its own again.
+    """
+    content = {"settings": params.pretrain.identity(), "dataset": _digest_files(plan.place("ingest"))}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _with_ancestors(stage: str) -> list[str]:

@@ -148,6 +148,8 @@ def _error(stage: str, ended: Ended, outcome: StageOutcome | None, dvc_root: Pat
     """Turn a process that did not end well into the error to raise."""
     if outcome is not None and outcome.status == "user_error":
         return UserError(outcome.error or f"{stage} could not run")
+    if outcome is not None and outcome.status == "interrupted":
+        return StageFailed(f"{stage} was interrupted: {outcome.error}", may_pass=True)
     if outcome is not None and outcome.status == "failed":
         kind = (outcome.error or "").partition(":")[0]
         return StageFailed(f"{stage} failed: {outcome.error}", may_pass=kind.endswith(_MAY_PASS))

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sslcore.errors import UserError
+from sslcore.errors import TrainingInterrupted, UserError
 from tasks.fingerprints import WHOLE, Plan, plan_stage
 from tasks.lifeline import watch_launcher
 from tasks.outputs import bring_back, replacing
@@ -31,7 +32,7 @@ class StageOutcome:
 
     stage: str
     status: str
-    """done, unchanged, user_error or failed."""
+    """done, unchanged, user_error, interrupted (start it again and it goes on) or failed."""
     summary: str
     error: str | None
     seconds: float
@@ -68,6 +69,9 @@ def run_stage(stage: str, *, workspace: Workspace, overrides: Sequence[str] = ()
     except UserError as error:
         outcome.write("user_error", error=str(error))
         raise
+    except TrainingInterrupted as error:
+        outcome.write("interrupted", error=str(error))
+        raise
     except BaseException as error:
         outcome.write("failed", error=f"{type(error).__name__}: {error}")
         raise
@@ -87,9 +91,12 @@ def _run(workspace: Workspace, plan: Plan, overrides: Sequence[str]) -> tuple[St
             report = STEPS[plan.stage](params, given)
     except BaseException as error:
         monitor.close()
-        tracker.finish("FAILED" if isinstance(error, Exception) else "KILLED", {}, [])
+        stopped = isinstance(error, TrainingInterrupted) or not isinstance(error, Exception)
+        tracker.finish("KILLED" if stopped else "FAILED", {}, [])
         raise
     monitor.close()
+    if plan.stage == "pretrain":
+        shutil.rmtree(given.checkpoints(params), ignore_errors=True)
     if plan.fingerprint is not None:
         write_json(plan.root / WHOLE, {"stage": plan.stage, "overrides": list(overrides)})
     tracker.finish("FINISHED", report.figures, _small_files(workspace, plan))

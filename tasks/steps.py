@@ -6,7 +6,7 @@ from typing import Protocol
 
 from sslcore.config import Params
 from sslcore.monitor import Monitor
-from tasks.fingerprints import Plan
+from tasks.fingerprints import Plan, checkpoint_key
 from tasks.workspace import LABELS, Workspace
 
 __all__ = ["STEPS", "StepReport", "Surroundings"]
@@ -37,6 +37,10 @@ class Surroundings:
         self.monitor = monitor
         self.champion = champion
 
+    def checkpoints(self, params: Params) -> Path:
+        """Return where a pretraining keeps what it needs to go on; DVC empties the outputs of a stage."""
+        return self.workspace.state / "checkpoints" / checkpoint_key(params, self.plan)
+
     def previous(self, stage: str) -> Path | None:
         """Return the last whole result of a stage that grows by appending, if there is one."""
         for root in (self.plan.root, self.workspace.root):
@@ -56,14 +60,21 @@ def _ingest(params: Params, given: Surroundings) -> StepReport:
         previous=previous,
         root=given.workspace.root,
         monitor=given.monitor,
+        stat_cache=given.workspace.state / "digests.arrow",
     )
 
 
 def _pretrain(params: Params, given: Surroundings) -> StepReport:
     from sslcore.training.pretrain import pretrain
 
-    dataset = given.plan.place("ingest")
-    return pretrain(params.pretrain, dataset=dataset, output=given.output, monitor=given.monitor)
+    return pretrain(
+        params.pretrain,
+        dataset=given.plan.place("ingest"),
+        output=given.output,
+        monitor=given.monitor,
+        checkpoints=given.checkpoints(params),
+        traces=given.workspace.state / "traces",
+    )
 
 
 def _embed(params: Params, given: Surroundings) -> StepReport:
@@ -75,6 +86,7 @@ def _embed(params: Params, given: Surroundings) -> StepReport:
         backbone=given.plan.place("pretrain"),
         output=given.output,
         previous=given.previous("embed"),
+        work=given.workspace.state / "embed" / (given.plan.fingerprint or "workspace"),
         monitor=given.monitor,
     )
 

@@ -7,7 +7,8 @@ __all__ = ["OFF", "switch_off"]
 OFF = {
     "DO_NOT_TRACK": "true",  # MLflow wants exactly "true"; Prefect's client takes it too
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",  # not covered by DO_NOT_TRACK
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # our loggers also speak outside of flows
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300",  # 10 s at rest, minutes on a busy machine
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_SUPPRESS_PIP_REQUIREMENTS_CHECK": "true",

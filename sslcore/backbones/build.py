@@ -11,6 +11,7 @@ import torchvision
 from torch import Tensor, nn
 
 from sslcore.backbones.timm_models import CREATE_MODEL, build_timm, describe_timm
+from sslcore.backbones.vit import TIMM_VIT, VIT_BACKBONES, VisionTransformer, vit_kwargs
 from sslcore.backbones.weights import load_weights
 from sslcore.choices import check_choice
 from sslcore.errors import ConfigError
@@ -33,6 +34,7 @@ BACKBONES: Mapping[str, str] = {
     "resnet18": f"11.2M, torchvision; {RESNET}",
     "resnet34": f"21.3M, torchvision; {RESNET}",
     "resnet50": f"23.5M, torchvision; {RESNET}",
+    **VIT_BACKBONES,
 }
 """The named ones. Every other classification network of torchvision works by its name there too, every one of
 timm's as ``timm:NAME``, and ``package.module:factory``, a callable that returns a module from [B, 3, H, W] to
@@ -75,6 +77,8 @@ def build_backbone(
             torch.manual_seed(seed)
         if is_factory(name):
             module = _from_factory(name)
+        elif name.startswith("vit-"):
+            module = VisionTransformer(**vit_kwargs(name, image_size=image_size))
         else:
             module = build_architecture(describe_architecture(name, image_size=image_size))
     module.embed_dim = _embed_dim(module, name, image_size)  # type: ignore[assignment]
@@ -110,6 +114,10 @@ def describe_architecture(name: str, *, image_size: int) -> Architecture:
     base, _, variant = name.partition("-")
     if variant == "small" and base in ("resnet18", "resnet34", "resnet50"):
         return Architecture(f"torchvision.models.{base}", {}, _small_stem(stride=1))
+    if name.startswith("vit-"):
+        with torch.device("meta"):
+            made = VisionTransformer(**vit_kwargs(name, image_size=image_size))
+        return Architecture(TIMM_VIT, made.timm_kwargs())
     known = torchvision.models.list_models(module=torchvision.models)
     check_choice(name, {*known, *BACKBONES}, name="backbone")
     kwargs = {"image_size": image_size} if name.startswith("vit_") else {}
@@ -135,6 +143,8 @@ def build_architecture(architecture: Architecture) -> nn.Module:
     """Build the network that an Architecture describes, with random weights."""
     if architecture.cls == CREATE_MODEL:
         return build_timm(architecture.kwargs)
+    if architecture.cls == TIMM_VIT:
+        return VisionTransformer.from_timm_kwargs(architecture.kwargs)
     kwargs = {key: _named(value) if key == "block" else value for key, value in architecture.kwargs.items()}
     module = cast(nn.Module, _named(architecture.cls)(**kwargs))
     for place, made in architecture.edits.items():

@@ -17,6 +17,7 @@ from sslcore.backbones.build import (
     describe_architecture,
     is_factory,
 )
+from sslcore.backbones.vit import TIMM_VIT, VisionTransformer
 from sslcore.errors import UserError
 
 __all__ = ["ModelInfo", "load_backbone", "read_model_info", "save_backbone"]
@@ -57,15 +58,15 @@ def save_backbone(
         image_size: Side in pixels of the images it was trained on.
         **info: Further fields of ModelInfo (method, config, dataset_fingerprint, metrics, normalization).
     """
-    weights = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
+    weights = {
+        key: value.detach().cpu().contiguous()
+        for key, value in module.state_dict().items()
+        if key != "mask_token"  # Training's; timm's class has none.
+    }
     save_file(weights, folder / WEIGHTS)
     with (folder / WEIGHTS).open("rb") as file:
         model_id = hashlib.file_digest(file, "sha256").hexdigest()[:20]
-    architecture = (
-        Architecture(backbone)
-        if is_factory(backbone)
-        else describe_architecture(backbone, image_size=image_size)
-    )
+    architecture = _describe(module, backbone, image_size)
     written = ModelInfo(
         model_id=model_id,
         backbone=backbone,
@@ -77,6 +78,14 @@ def save_backbone(
     text = json.dumps(written.model_dump(mode="json"), indent=2, sort_keys=True)
     (folder / INFO).write_text(text + "\n", encoding="utf-8")
     return written
+
+
+def _describe(module: nn.Module, backbone: str, image_size: int) -> Architecture:
+    if isinstance(module, VisionTransformer):
+        return Architecture(TIMM_VIT, module.timm_kwargs())
+    if is_factory(backbone):
+        return Architecture(backbone)
+    return describe_architecture(backbone, image_size=image_size)
 
 
 def read_model_info(folder: Path) -> ModelInfo:

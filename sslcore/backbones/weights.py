@@ -46,7 +46,8 @@ def load_weights(
     text = str(weights)
     if text.startswith(REGISTRY):
         raise UserError(
-            f"weights {text} are fetched by 'sslflow pretrain'; here, name the folder they are in"
+            f"weights {text} are not fetched by themselves: type 'sslflow models export "
+            f"{text.removeprefix(REGISTRY)} FOLDER' and set weights: FOLDER"
         )
     if text.startswith(TORCHVISION):
         found = _of_torchvision(text.removeprefix(TORCHVISION), backbone)

@@ -18,6 +18,8 @@ class EmbedConfig(StageConfig):
     """How the vectors are stored."""
     normalize: bool = False
     """Whether the stored vectors have unit length."""
+    formats: tuple[Literal["csv", "npy"], ...] = ()
+    """Further files beside the Parquet parts: embeddings.csv in lightly's layout, embeddings.npy."""
     rows_per_file: int = Field(default=50_000, ge=1)
     """Rows in each part-*.parquet."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

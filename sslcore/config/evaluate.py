@@ -1,6 +1,6 @@
 """Config of the evaluate stage."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,12 @@ class EvaluateConfig(StageConfig):
     """Neighbours that vote; fewer when there are fewer labelled samples."""
     knn_temperature: float = Field(default=0.1, gt=0)
     """A neighbour votes with exp(cosine similarity / temperature)."""
+    label_budgets: tuple[Annotated[int, Field(ge=1)], ...] | None = None
+    """Numbers of labels on the label-efficiency curve; null takes 1, 2, 5, 10, ... per class, up to all."""
+    label_seeds: int = Field(default=3, ge=1)
+    """How often the labels of each point of that curve are drawn."""
+    confidence: float = Field(default=0.95, gt=0, lt=1)
+    """Of the bootstrap intervals."""
     probe_l2: float = Field(default=1e-3, gt=0)
     """Weight penalty of the linear probe on standardized features."""
     raw_pixels_size: int = Field(default=32, ge=4)

@@ -1,12 +1,25 @@
 """Config of the ingest stage."""
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from sslcore.config.base import StageConfig
 
-__all__ = ["FRAMES_PATTERN", "IngestConfig"]
+__all__ = ["FRAMES_PATTERN", "IngestConfig", "StoreConfig"]
 
 FRAMES_PATTERN = r"^(all|every [1-9]\d*|fps (\d+(\.\d+)?|\.\d+))$"
+
+
+class StoreConfig(StageConfig):
+    """In which form samples are stored."""
+
+    format: Literal["original", "jpeg", "uint8"] = "original"
+    """original, jpeg or uint8."""
+    short_side: int = Field(default=256, ge=1)
+    """Pixels that jpeg and uint8 shrink the shorter side to."""
+    quality: int = Field(default=90, ge=1, le=100)
+    """Of jpeg."""
 
 
 class IngestConfig(StageConfig):
@@ -33,6 +46,10 @@ class IngestConfig(StageConfig):
     """Share of the samples (by hash of their content; of whole videos) in the test split."""
     shard_megabytes: int = Field(default=64, ge=1)
     """A shard is closed when it has this many megabytes of encoded images."""
+    store: StoreConfig = StoreConfig()
+    """How samples are stored. format original: image files byte for byte, frames as PNG. For training
+    speed: jpeg (encoded again at this quality) or uint8 (raw pixels, not decoded at all), both with the
+    shorter side shrunk to short_side pixels. Another setting writes the dataset anew."""
     num_workers: int = Field(default=0, ge=0)
     """Processes that read and decode; 0 means one per core."""
 

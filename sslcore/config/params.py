@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import ValidationError
@@ -113,5 +113,22 @@ def _first_message(error: ValidationError) -> str:
 def _known_keys(parents: list[str]) -> list[str]:
     model: Any = Params
     for parent in parents:
-        model = model.model_fields[parent].annotation
-    return sorted(model.model_fields)
+        # Within a list of a union, the parents are a number and then the tag of a member.
+        model = (
+            model.model_fields[parent].annotation
+            if hasattr(model, "model_fields")
+            else _member(model, parent)
+        )
+    return sorted(getattr(model, "model_fields", ()))
+
+
+def _member(annotation: Any, tag: str) -> Any:
+    """Return the model within a composite annotation whose discriminator is ``tag``, or the annotation."""
+    for each in get_args(annotation):
+        fields = getattr(each, "model_fields", {})
+        if any(tag in get_args(field.annotation) for field in fields.values()):
+            return each
+        found = _member(each, tag)
+        if found is not each:
+            return found
+    return annotation

@@ -7,19 +7,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sslcore.data.collate import ViewsCollate
     from sslcore.data.dataset import SampleDataset
     from sslcore.data.decode import decode_image, decode_resized
     from sslcore.data.ingest import IngestReport
-    from sslcore.data.loader import EpochSampler, image_loader
+    from sslcore.data.loader import ImageLoader, image_loader
     from sslcore.data.manifest import DatasetInfo, read_dataset_info, read_manifest
     from sslcore.data.media_dataset import MediaDataset
+    from sslcore.data.samplers import BalancedSampler, EpochSampler, PositionedSampler
 
 __all__ = [
+    "BalancedSampler",
     "DatasetInfo",
     "EpochSampler",
+    "ImageLoader",
     "IngestReport",
     "MediaDataset",
+    "PositionedSampler",
     "SampleDataset",
+    "ViewsCollate",
     "decode_image",
     "decode_resized",
     "image_loader",
@@ -28,11 +34,15 @@ __all__ = [
 ]
 
 _MODULES = {
+    "BalancedSampler": "samplers",
     "DatasetInfo": "manifest",
-    "EpochSampler": "loader",
+    "EpochSampler": "samplers",
+    "ImageLoader": "loader",
     "IngestReport": "ingest",
     "MediaDataset": "media_dataset",
+    "PositionedSampler": "samplers",
     "SampleDataset": "dataset",
+    "ViewsCollate": "collate",
     "decode_image": "decode",
     "decode_resized": "decode",
     "image_loader": "loader",

@@ -6,9 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from sslcore.config import IngestConfig
+from sslcore.data.encoding import StoreFormat
 from sslcore.data.labels import LabelSource
-from sslcore.data.manifest import SCHEMA_VERSION, DatasetInfo, fingerprint
+from sslcore.data.manifest import SCHEMA_VERSION, DatasetInfo, fingerprint, ordered
+from sslcore.data.near_duplicates import first_alike
 from sslcore.data.quarantine import Problem
 from sslcore.data.samples import Content, Sample
 from sslcore.data.splits import Split, split_of
@@ -61,6 +65,7 @@ def assemble(
     rows = _Rows(config, labels, heldout or {})
     for content in contents:
         rows.add(content)
+    _mark_near_duplicates(rows.rows)
     present = {row["sample_id"] for row in rows.rows}
     gone = removed(present)
     counts = Counter(row["split"] for row in rows.rows)
@@ -77,13 +82,23 @@ def assemble(
         num_quarantined=len(problems),
         num_ignored=num_ignored,
         num_duplicates=sum(len(row["duplicates"]) for row in rows.rows),
+        num_near_duplicates=sum(row["near_duplicate_of"] is not None for row in rows.rows),
         num_removed=len(gone),
         splits={split: counts[split] for split in SPLITS},
         labels_from=labels.origin,
         source=config.source,
+        store=StoreFormat(**config.store.model_dump()).described(),
     )
     hidden = None if heldout is None else rows.hidden
     return Assembled(rows.rows, gone, hidden, info, tuple(rows.notes()))
+
+
+def _mark_near_duplicates(rows: list[dict[str, Any]]) -> None:
+    """Name in each row the first sample, in the order of the manifest, that it looks like."""
+    sorted_rows = ordered(rows)
+    alike = first_alike(np.array([row["phash"] for row in sorted_rows], dtype=np.uint64))
+    for row, place in zip(sorted_rows, alike.tolist(), strict=True):
+        row["near_duplicate_of"] = sorted_rows[place]["sample_id"] if place >= 0 else None
 
 
 class _Rows:
@@ -130,6 +145,11 @@ class _Rows:
             "shard": sample.shard_name,
             "row": sample.row,
             "duplicates": filenames[1:],
+            "num_bytes": sample.num_bytes,
+            "sharpness": sample.sharpness,
+            "brightness": sample.brightness,
+            "contrast": sample.contrast,
+            "phash": sample.phash,
         }
 
     def _first(self, source: LabelSource, names: list[tuple[str, str | None]]) -> str | None:

@@ -17,7 +17,14 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-__all__ = ["ImageError", "decode_image", "decode_resized", "open_image"]
+__all__ = [
+    "ImageError",
+    "decode_image",
+    "decode_resized",
+    "finish_image",
+    "open_image",
+    "resize_and_crop",
+]
 
 ImageProblem = Literal["not_an_image", "too_large", "truncated", "unreadable", "unsupported_codec"]
 
@@ -91,7 +98,7 @@ def decode_image(data: bytes) -> Image.Image:
     Raises:
         ImageError: If the bytes are no image, stop early or are damaged.
     """
-    return _finish(open_image(data), data)
+    return finish_image(open_image(data), data)
 
 
 def decode_resized(data: bytes, size: int) -> Image.Image:
@@ -111,10 +118,11 @@ def decode_resized(data: bytes, size: int) -> Image.Image:
     image = open_image(data)
     if image.format == "JPEG":
         image.draft(None, (2 * size, 2 * size))
-    return _resize_and_crop(_finish(image, data), size)
+    return resize_and_crop(finish_image(image, data), size)
 
 
-def _resize_and_crop(image: Image.Image, size: int) -> Image.Image:
+def resize_and_crop(image: Image.Image, size: int) -> Image.Image:
+    """Resize the shorter side to ``size`` (antialiased bilinear) and cut out the central square."""
     width, height = image.size
     if width <= height:
         width, height = size, int(size * height / width)
@@ -128,7 +136,16 @@ def _resize_and_crop(image: Image.Image, size: int) -> Image.Image:
     return image.crop((left, top, left + size, top + size))
 
 
-def _finish(image: Image.Image, data: bytes) -> Image.Image:
+def finish_image(image: Image.Image, data: bytes) -> Image.Image:
+    """Decode the pixels of an opened image: upright, 8-bit RGB.
+
+    Args:
+        image: From `open_image`; ``draft`` may have been called on it.
+        data: What it was opened from, for messages.
+
+    Raises:
+        ImageError: If the bytes stop early or are damaged.
+    """
     try:
         image.load()
         turn = _UPRIGHT.get(_orientation(image))

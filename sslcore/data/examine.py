@@ -1,7 +1,6 @@
 """Look at one file: hash it, decode it fully, and say what it is. Imports neither torch nor pyarrow."""
 
 import hashlib
-import io
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,28 +8,29 @@ from pathlib import Path
 from PIL import Image
 
 from sslcore.data.decode import ImageError, decode_image, open_image
+from sslcore.data.encoding import ORIGINAL, StoreFormat
 from sslcore.data.frame_rule import make_frame_rule
 from sslcore.data.listing import SourceFile
+from sslcore.data.measures import Measures, measure
 from sslcore.data.media import Limits
 from sslcore.data.quarantine import Problem
 from sslcore.data.video import VideoError, VideoPass
 
 __all__ = ["Finding", "FrameFinding", "encode_png", "examine_file", "hash_file"]
 
-PNG_LEVEL = 1  # of 9: encoding frames takes longer than decoding them, and the levels differ little in size
-
 
 @dataclass(frozen=True, slots=True)
 class FrameFinding:
-    """A frame that was taken; its PNG lies in the video's spool file.
+    """A frame that was taken; its bytes lie in the video's spool file.
 
     Attributes:
         index: Its place in a plain decode.
         time_seconds: When it is shown.
         width: Pixels.
         height: Pixels.
-        sha256: Of the PNG, in hex.
-        num_bytes: Of the PNG.
+        sha256: Of the bytes to store, in hex.
+        num_bytes: Of the bytes to store.
+        measures: What it looks like.
     """
 
     index: int
@@ -39,6 +39,7 @@ class FrameFinding:
     height: int
     sha256: str
     num_bytes: int
+    measures: Measures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +53,11 @@ class Finding:
         problem: Why it is in quarantine; a video that breaks has one and frames too.
         width: Of an image, in pixels, upright.
         height: Of an image, in pixels, upright.
+        measures: What an image looks like.
+        num_bytes: Of the image file.
         num_frames: Frames that a video has, taken or not.
         frames: Those that were taken.
-        data: An image's bytes as they were.
+        data: An image's bytes to store.
     """
 
     name: str
@@ -63,19 +66,24 @@ class Finding:
     problem: Problem | None = None
     width: int = 0
     height: int = 0
+    measures: Measures | None = None
+    num_bytes: int = 0
     num_frames: int = 0
     frames: tuple[FrameFinding, ...] = ()
     data: bytes = field(default=b"", repr=False)
 
 
-def examine_file(file: SourceFile, *, frames: str, limits: Limits, spool: Path) -> Finding:
+def examine_file(
+    file: SourceFile, *, frames: str, limits: Limits, spool: Path, store: StoreFormat = ORIGINAL
+) -> Finding:
     """Read and decode a file.
 
     Args:
         file: What to look at.
         frames: Which frames of a video to take.
         limits: What images and frames must keep to.
-        spool: File that takes a video's frames, PNG after PNG.
+        spool: File that takes a video's frames, one after the other.
+        store: In which form samples are stored.
 
     Returns:
         What it is, or the problem with it; bad files raise nothing.
@@ -86,8 +94,8 @@ def examine_file(file: SourceFile, *, frames: str, limits: Limits, spool: Path) 
         with warnings.catch_warnings():  # Pillow warns of what it mends, such as damaged EXIF blocks
             warnings.simplefilter("ignore")
             if file.kind == "video":
-                return _examine_video(file, frames, limits, spool)
-            return _examine_image(file, limits)
+                return _examine_video(file, frames, limits, spool, store)
+            return _examine_image(file, limits, store)
     except (ImageError, VideoError) as error:
         return _bad(file, error.reason, error.detail)
     except OSError as error:
@@ -98,7 +106,7 @@ def _bad(file: SourceFile, *reason: str) -> Finding:
     return Finding(name=file.name, kind="nothing", problem=Problem(file.name, *reason))  # type: ignore[arg-type]
 
 
-def _examine_image(file: SourceFile, limits: Limits) -> Finding:
+def _examine_image(file: SourceFile, limits: Limits, store: StoreFormat) -> Finding:
     num_bytes = Path(file.path).stat().st_size
     if num_bytes > limits.max_bytes:
         megabytes = num_bytes / 1e6
@@ -107,12 +115,20 @@ def _examine_image(file: SourceFile, limits: Limits) -> Finding:
     violated = limits.violated(*open_image(data).size)
     if violated is not None:
         return _bad(file, *violated)
-    width, height = decode_image(data).size
-    digest = hashlib.sha256(data).hexdigest()
-    return Finding(name=file.name, kind="image", sha256=digest, width=width, height=height, data=data)
+    image = decode_image(data)
+    return Finding(
+        name=file.name,
+        kind="image",
+        sha256=hashlib.sha256(data).hexdigest(),
+        width=image.width,
+        height=image.height,
+        measures=measure(image),
+        num_bytes=len(data),
+        data=store.encode(image, data),
+    )
 
 
-def _examine_video(file: SourceFile, frames: str, limits: Limits, spool: Path) -> Finding:
+def _examine_video(file: SourceFile, frames: str, limits: Limits, spool: Path, store: StoreFormat) -> Finding:
     digest = hash_file(Path(file.path))
     video = VideoPass(Path(file.path), make_frame_rule(frames))
     taken: list[FrameFinding] = []
@@ -122,10 +138,13 @@ def _examine_video(file: SourceFile, frames: str, limits: Limits, spool: Path) -
             violated = limits.violated(width, height)
             if violated is not None:
                 return _bad(file, *violated)
-            png = encode_png(Image.fromarray(frame.pixels))
-            out.write(png)
-            sha = hashlib.sha256(png).hexdigest()
-            taken.append(FrameFinding(frame.index, frame.time_seconds, width, height, sha, len(png)))
+            image = Image.fromarray(frame.pixels)
+            stored = store.encode(image)
+            out.write(stored)
+            sha, looks = hashlib.sha256(stored).hexdigest(), measure(image)
+            taken.append(
+                FrameFinding(frame.index, frame.time_seconds, width, height, sha, len(stored), looks)
+            )
     if not taken:
         return _bad(file, "broken_video", video.broken or "no frame of it can be decoded")
     problem = Problem(file.name, "broken_video", video.broken) if video.broken else None
@@ -141,9 +160,7 @@ def _examine_video(file: SourceFile, frames: str, limits: Limits, spool: Path) -
 
 def encode_png(image: Image.Image) -> bytes:
     """Return an image as a PNG; the same pixels always give the same bytes."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=PNG_LEVEL)
-    return buffer.getvalue()
+    return ORIGINAL.encode(image)
 
 
 def hash_file(path: Path) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sslcore.config import IngestConfig
 from sslcore.data.assemble import Assembled, assemble
+from sslcore.data.encoding import StoreFormat
 from sslcore.data.examine import Finding, hash_file
 from sslcore.data.known import VIDEOS_FILE, Known, TakenFrames, write_taken_frames
 from sslcore.data.labels import LABELS_FILE, LabelSource, find_label_source, read_label_table
@@ -23,6 +24,7 @@ from sslcore.data.media import Limits, accepted_extensions
 from sslcore.data.pool import Examination, examine_files
 from sslcore.data.quarantine import Problem, check_bad_fraction, count_reasons
 from sslcore.data.samples import Collection, Content, Sample
+from sslcore.data.stat_cache import StatCache
 from sslcore.data.store import ShardWriter
 from sslcore.data.torchvision_set import PREFIX, TorchvisionSet, open_torchvision
 from sslcore.errors import UserError
@@ -54,6 +56,7 @@ def ingest(
     previous: Path | None = None,
     root: Path = Path("."),
     monitor: Monitor = SILENT,
+    stat_cache: Path | None = None,
 ) -> IngestReport:
     """Read a source into ``output``.
 
@@ -63,21 +66,24 @@ def ingest(
         previous: The last whole dataset; its shards are linked, not rewritten.
         root: What a relative source is relative to.
         monitor: Told of the files that are done.
+        stat_cache: File that remembers the digests of files, so that unchanged ones are not read again; it
+            has no influence on what is written.
 
     Raises:
         UserError: If the source is missing or has nothing that can be read, too many files are bad, a label
             table is malformed, or a torchvision set cannot be opened.
     """
-    known = Known(previous)
+    store = StoreFormat(**config.store.model_dump())
+    known = Known(previous, store)
     shards = output / "shards"
     shards.mkdir(parents=True)
     known.link_shards(shards)
-    writer = ShardWriter(shards, shard_bytes=config.shard_megabytes << 20)
+    writer = ShardWriter(shards, shard_bytes=config.shard_megabytes << 20, store=store)
     intake = _Intake(config, known, Collection(known, writer), monitor)
     if config.source.startswith(PREFIX):
         labels, heldout = intake.torchvision(root)
     else:
-        labels, heldout = intake.files(root, output / "spool")
+        labels, heldout = intake.files(root, output / "spool", stat_cache)
     writer.close()
     result = assemble(
         intake.collection.contents.values(),
@@ -104,22 +110,29 @@ class _Intake:
         self.num_ignored = 0
         self.num_done = 0
         self.limits = Limits(config.min_side, config.max_megapixels)
+        self.store = StoreFormat(**config.store.model_dump())
 
     def torchvision(self, root: Path) -> tuple[LabelSource, dict[str, str] | None]:
         if "{label}" in self.config.labels:
             raise UserError("ingest.labels: a pattern needs file names, torchvision sets have none; use auto")
         items = open_torchvision(self.config.source, root)
-        for finding in items.findings(lambda sha256: self.known.image(sha256) is not None, self.limits):
+        for finding in items.findings(self._is_stored, self.limits, self.store):
             self._add(finding, root / "no-spool", len(items))
         self._check(len(items))
         return self._target_labels(items, root), None
+
+    def _is_stored(self, sha256: str) -> bool:
+        sample = self.known.image(sha256)
+        return sample is not None and sample.is_measured
 
     def _target_labels(self, items: TorchvisionSet, root: Path) -> LabelSource:
         if self.config.labels == "auto":
             return LabelSource("targets" if items.labels else "none", table=items.labels)
         return find_label_source(self.config.labels, root=root, images=[], videos=[])
 
-    def files(self, root: Path, spool: Path) -> tuple[LabelSource, dict[str, str] | None]:
+    def files(
+        self, root: Path, spool: Path, stat_cache: Path | None
+    ) -> tuple[LabelSource, dict[str, str] | None]:
         listing = list_source(self.config.source, root)
         self.problems += listing.problems
         self.num_ignored = listing.num_ignored
@@ -128,23 +141,26 @@ class _Intake:
                 f"ingest.source '{self.config.source}' has no image and no video ({listing.root}, "
                 f"{listing.num_ignored} other files); accepted are {accepted_extensions()}"
             )
-        unknown = self._take_over(listing) if len(self.known) else listing.files
+        remembered = StatCache(stat_cache, listing.files)
+        unknown = self._take_over(listing, remembered) if len(self.known) else listing.files
         spool.mkdir()
         # Long videos first, so that no worker is left alone with one at the end.
         order = sorted(
             unknown, key=lambda file: (file.kind != "video", -file.num_bytes * (file.kind == "video"))
         )
-        how = Examination(self.config.frames, self.limits, spool)
+        how = Examination(self.config.frames, self.limits, spool, self.store)
         for finding, frames in examine_files(order, how, num_workers=self.config.num_workers):
             self._add(finding, frames, len(listing.files))
         spool.rmdir()
+        contents = self.collection.contents.values()
+        remembered.save({name: content.sha256 for content in contents for name in content.names})
         self._check(len(listing.files) + len(listing.problems))
         return self._file_labels(listing)
 
-    def _take_over(self, listing: Listing) -> list[SourceFile]:
+    def _take_over(self, listing: Listing, remembered: StatCache) -> list[SourceFile]:
         """Add the files whose content is stored; return the others."""
         unknown = []
-        for file, digest in _digests(listing.files, self.config.num_workers):
+        for file, digest in _digests(listing.files, remembered, self.config.num_workers):
             content = self._stored(file, digest) if digest else None
             if content is None:
                 unknown.append(file)
@@ -161,6 +177,8 @@ class _Intake:
             samples = [image] if image is not None else []
         elif (video := self.known.video(sha256, self.config.frames)) is not None:
             num_frames, samples = video[0].num_frames, video[1]
+        if not all(each.is_measured for each in samples):  # stored by an older version
+            return None
         if not samples or any(self.limits.violated(each.width, each.height) for each in samples):
             return None
         return Content(sha256, samples, num_frames)
@@ -199,18 +217,24 @@ class _Intake:
         return labels, read_label_table(heldout) if heldout.is_file() else None
 
 
-def _digests(files: list[SourceFile], num_workers: int) -> Iterator[tuple[SourceFile, str]]:
-    """Hash files in threads: hashing and reading both leave the interpreter free. Empty: unreadable."""
+def _digests(
+    files: list[SourceFile], remembered: StatCache, num_workers: int
+) -> Iterator[tuple[SourceFile, str]]:
+    """Hash what has changed in threads: hashing and reading leave the interpreter free. Empty: unreadable."""
 
-    def digest(file: SourceFile) -> str:
+    def digest(place: int) -> str:
         with suppress(OSError):
-            return hash_file(Path(file.path))
+            return hash_file(Path(files[place].path))
         return ""
 
     with ThreadPoolExecutor(num_workers or os.cpu_count() or 1) as threads:
         for start in range(0, len(files), HASHED_AT_ONCE):
-            part = files[start : start + HASHED_AT_ONCE]
-            yield from zip(part, threads.map(digest, part), strict=True)
+            part = range(start, min(start + HASHED_AT_ONCE, len(files)))
+            known = {place: found for place in part if (found := remembered.digest(place))}
+            rest = [place for place in part if place not in known]
+            known |= zip(rest, threads.map(digest, rest), strict=True)
+            for place in part:
+                yield files[place], known[place]
 
 
 def _write(result: Assembled, intake: _Intake, output: Path) -> None:
@@ -241,6 +265,7 @@ def _report(result: Assembled, intake: _Intake, num_bytes: int) -> IngestReport:
     parts = [
         f"{info.num_samples} samples ({info.num_images} images{frames}), {intake.collection.num_new} new",
         f"{info.num_duplicates} duplicates" if info.num_duplicates else "",
+        f"{info.num_near_duplicates} near-duplicates" if info.num_near_duplicates else "",
         f"{info.num_removed} removed" if info.num_removed else "",
         f"{len(intake.problems)} in quarantine ({count_reasons(intake.problems)})" if intake.problems else "",
         f"{info.num_ignored} other files ignored" if info.num_ignored else "",
@@ -256,6 +281,7 @@ def _report(result: Assembled, intake: _Intake, num_bytes: int) -> IngestReport:
         "num_quarantined": info.num_quarantined,
         "num_ignored": info.num_ignored,
         "num_duplicates": info.num_duplicates,
+        "num_near_duplicates": info.num_near_duplicates,
         "num_removed": info.num_removed,
         "new_megabytes": num_bytes / 1e6,
     }

@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sslcore.data.manifest import MANIFEST_SCHEMA, read_dataset_info
+from sslcore.data.encoding import ORIGINAL, StoreFormat
+from sslcore.data.manifest import MANIFEST_SCHEMA, all_columns, read_dataset_info
 from sslcore.data.samples import Sample
 from sslcore.data.store import ShardReader
 from sslcore.errors import UserError
@@ -66,15 +67,16 @@ class Known:
 
     Args:
         dataset: The dataset before; ``None`` or a folder that is no such dataset: nothing is known.
+        store: How samples are to be stored; of a dataset that stores them otherwise, nothing is known.
     """
 
-    def __init__(self, dataset: Path | None) -> None:
+    def __init__(self, dataset: Path | None, store: StoreFormat = ORIGINAL) -> None:
         self._folder = dataset
         self._rows: pa.Table = MANIFEST_SCHEMA.empty_table()
         self._videos: dict[tuple[str, str], TakenFrames] = {}
         self.shards: list[str] = []
         if dataset is not None and dataset.is_dir():
-            self._load(dataset)
+            self._load(dataset, store)
         columns = (
             "sample_id",
             "sha256",
@@ -85,15 +87,25 @@ class Known:
             "time_seconds",
             "shard",
             "row",
+            "num_bytes",
+            "sharpness",
+            "brightness",
+            "contrast",
+            "phash",
         )
         self._columns: dict[str, list[Any]] = {name: self._rows.column(name).to_pylist() for name in columns}
         self._places = {sample_id: place for place, sample_id in enumerate(self._columns["sample_id"])}
 
-    def _load(self, dataset: Path) -> None:
+    def _load(self, dataset: Path, store: StoreFormat) -> None:
         try:
-            read_dataset_info(dataset)
+            before = dict(read_dataset_info(dataset).store)
+            if before != store.described():
+                log.info(
+                    "%s is written anew: it has store %s, ingest.store is now %s", dataset, before, store
+                )
+                return
             tables = [pq.read_table(dataset / f"{name}.parquet") for name in ("manifest", "removed")]
-            rows = pa.concat_tables([table.select(MANIFEST_SCHEMA.names) for table in tables])
+            rows = pa.concat_tables([all_columns(table) for table in tables])
             videos = dataset / VIDEOS_FILE
             taken = pq.read_table(videos).to_pylist() if videos.is_file() else []
         except (UserError, OSError, pa.ArrowException) as error:

@@ -3,43 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from sslcore.data.dataset import SampleDataset
+from sslcore.data.samplers import EpochSampler, PositionedSampler
 
-__all__ = ["EpochSampler", "image_loader"]
-
-
-class EpochSampler(Sampler[int]):
-    """Indices 0 .. n-1, in order or shuffled anew in each epoch.
-
-    Args:
-        num_samples: How many there are.
-        shuffle: Shuffle them; the order depends on ``seed`` and the epoch only.
-        seed: Of the shuffling.
-    """
-
-    def __init__(self, num_samples: int, *, shuffle: bool, seed: int = 0) -> None:
-        self.num_samples = num_samples
-        self.shuffle = shuffle
-        self.seed = seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Say which epoch comes next."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.num_samples
-
-    def __iter__(self) -> Iterator[int]:
-        if not self.shuffle:
-            return iter(range(self.num_samples))
-        generator = np.random.default_rng(np.random.SeedSequence([self.seed, self.epoch]))
-        return iter(generator.permutation(self.num_samples).tolist())
+__all__ = ["ImageLoader", "image_loader"]
 
 
 class _Stacked(Dataset[tuple[Tensor, Tensor]]):
@@ -62,6 +33,17 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
+class ImageLoader(DataLoader[tuple[Tensor, Tensor]]):
+    """A DataLoader that tells its sampler of each batch that it hands over; see `image_loader`."""
+
+    sampler: PositionedSampler
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:  # type: ignore[override]
+        for images, indices in super().__iter__():
+            self.sampler.advance(len(indices))
+            yield images, indices
+
+
 def image_loader(
     dataset: SampleDataset,
     *,
@@ -71,11 +53,14 @@ def image_loader(
     num_workers: int = 0,
     seed: int = 0,
     pin_memory: bool = False,
-) -> DataLoader[tuple[Tensor, Tensor]]:
+    sampler: PositionedSampler | None = None,
+) -> ImageLoader:
     """Return a loader of (uint8 [B, 3, S, S], int64 [B]: indices into ``dataset.manifest``).
 
     ``loader.sampler.set_epoch(e)`` shuffles anew; the order depends on ``seed`` and the epoch only, never on
-    ``num_workers``, and torch's global random state is left alone.
+    ``num_workers``, and torch's global random state is left alone. ``loader.sampler.state_dict()`` says after
+    how many samples it stands: of the batches that were handed over, not of those that workers have read
+    ahead.
 
     Args:
         dataset: With an ``image_size``.
@@ -85,16 +70,18 @@ def image_loader(
         num_workers: Processes that decode; 0 decodes in this one.
         seed: Of the shuffling.
         pin_memory: Copy batches to pinned memory, for a GPU.
+        sampler: Which samples in which order, for ranks or for balanced groups; ``shuffle`` and ``seed`` are
+            then the sampler's business.
 
     Raises:
         ValueError: If the dataset has no ``image_size``.
     """
     if dataset.image_size is None:
         raise ValueError("image_loader needs images of one size: make the dataset with image_size")
-    return DataLoader(
+    return ImageLoader(
         _Stacked(dataset),
         batch_size=batch_size,
-        sampler=EpochSampler(len(dataset), shuffle=shuffle, seed=seed),
+        sampler=sampler if sampler is not None else EpochSampler(len(dataset), shuffle=shuffle, seed=seed),
         num_workers=num_workers,
         collate_fn=_as_it_is,
         pin_memory=pin_memory,

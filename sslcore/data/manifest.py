@@ -21,9 +21,12 @@ __all__ = [
     "MANIFEST_SCHEMA",
     "SCHEMA_VERSION",
     "DatasetInfo",
+    "all_columns",
+    "ordered",
     "fingerprint",
     "read_dataset_info",
     "read_manifest",
+    "require_manifest",
     "write_dataset_info",
     "write_heldout",
     "write_manifest",
@@ -48,6 +51,12 @@ MANIFEST_SCHEMA = pa.schema(
         ("shard", pa.string()),
         ("row", pa.int64()),
         ("duplicates", pa.list_(pa.string())),
+        ("num_bytes", pa.int64()),
+        ("sharpness", pa.float64()),
+        ("brightness", pa.float64()),
+        ("contrast", pa.float64()),
+        ("phash", pa.uint64()),
+        ("near_duplicate_of", pa.string()),
     ]
 )
 QUARANTINE_SCHEMA = pa.schema([("path", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
@@ -70,10 +79,12 @@ class DatasetInfo:
         num_quarantined: Files that cannot be read, or not to their end.
         num_ignored: Files that are neither image nor video.
         num_duplicates: Further names of samples that are there already.
+        num_near_duplicates: Samples that look like one before them (``near_duplicate_of`` names it).
         num_removed: Samples that are no longer in the source.
         splits: Samples per split.
         labels_from: ``class folders``, a CSV file's name, a pattern, ``targets`` or ``none``.
         source: The source as it was configured.
+        store: The settings of ``ingest.store`` that matter for its format.
     """
 
     schema_version: int
@@ -91,6 +102,8 @@ class DatasetInfo:
     splits: Mapping[str, int]
     labels_from: str
     source: str
+    num_near_duplicates: int = 0
+    store: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"format": "original"})
 
 
 def fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -103,8 +116,20 @@ def fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
 
 def write_manifest(rows: list[dict[str, Any]], path: Path) -> None:
     """Write rows, sorted by filename and frame, as manifest.parquet or removed.parquet."""
-    ordered = sorted(rows, key=_order)
-    pq.write_table(pa.Table.from_pylist(ordered, schema=MANIFEST_SCHEMA), path)
+    pq.write_table(pa.Table.from_pylist(ordered(rows), schema=MANIFEST_SCHEMA), path)
+
+
+def ordered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows in the order of the manifest."""
+    return sorted(rows, key=_order)
+
+
+def all_columns(table: pa.Table) -> pa.Table:
+    """Return a manifest with today's columns: those that an older version did not write are null."""
+    for field in MANIFEST_SCHEMA:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    return table.select(MANIFEST_SCHEMA.names).cast(MANIFEST_SCHEMA)
 
 
 def _order(row: Mapping[str, Any]) -> tuple[str, int, str]:
@@ -133,7 +158,7 @@ def write_dataset_info(info: DatasetInfo, path: Path) -> None:
 def read_manifest(dataset: Path) -> "pd.DataFrame":
     """Read the manifest of an ingested dataset, a row per sample, sorted by filename.
 
-    Missing labels, videos, frame numbers and times are NA: test them with ``isna()``.
+    Missing labels, videos, frame numbers, times and measures are NA: test them with ``isna()``.
 
     Args:
         dataset: The folder that ingest wrote.
@@ -141,12 +166,25 @@ def read_manifest(dataset: Path) -> "pd.DataFrame":
     Raises:
         UserError: If there is no dataset.
     """
+    import pandas as pd
+
+    exact = {pa.uint64(): pd.UInt64Dtype()}.get  # 64 bits do not survive as a float beside NA
+    table = all_columns(pq.read_table(require_manifest(dataset)))
+    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, types_mapper=exact)
+    frame["frame_index"] = frame["frame_index"].astype("Int64")
+    return frame
+
+
+def require_manifest(dataset: Path) -> Path:
+    """Return the path of a dataset's manifest.
+
+    Raises:
+        UserError: If there is no dataset.
+    """
     path = Path(dataset) / "manifest.parquet"
     if not path.is_file():
         raise UserError(f"no dataset in {dataset} (manifest.parquet is missing); run the ingest stage first")
-    frame: pd.DataFrame = pq.read_table(path).to_pandas(ignore_metadata=True)
-    frame["frame_index"] = frame["frame_index"].astype("Int64")
-    return frame
+    return path
 
 
 def read_dataset_info(dataset: Path) -> DatasetInfo:

@@ -1,10 +1,17 @@
-"""Examine many files, in worker processes where it pays, with the findings in the order of the files."""
+"""Examine many files in worker processes, with the findings in the order of the files.
+
+A decoder that crashes takes its process with it, and so does the system when memory runs out. The file that
+was being read is then tried once more, alone in a new process; if that dies too, the file is in quarantine as
+``crashed`` and the others go on.
+"""
 
 import dataclasses
+import logging
 import os
 import queue
 import subprocess
 import sys
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,17 +20,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from sslcore.data.encoding import ORIGINAL, StoreFormat
 from sslcore.data.examine import Finding, examine_file
 from sslcore.data.listing import SourceFile
 from sslcore.data.media import Limits
+from sslcore.data.quarantine import Problem
 from sslcore.data.worker import finding_from_message, receive, send
-from sslcore.errors import UserError
 
 __all__ = ["Examination", "examine_files"]
 
-# Below these, a process that starts costs more than it saves.
-SMALL_FILES = 300
-SMALL_BYTES = 32 << 20
+log = logging.getLogger(__name__)
+
+# Fewer files than this are read in this process, which is quicker to start, but a decoder that crashes takes
+# it along. So none are, but in our own tests.
+SMALL_FILES = 0
 JOB_FILES = 32
 JOB_BYTES = 8 << 20
 JOBS_PER_WORKER = 4
@@ -37,11 +47,13 @@ class Examination:
         frames: Which frames of a video to take.
         limits: What images and frames must keep to.
         spool: Folder for the frames of videos until they are in a shard.
+        store: In which form samples are stored.
     """
 
     frames: str
     limits: Limits
     spool: Path
+    store: StoreFormat = ORIGINAL
 
 
 def examine_files(
@@ -54,21 +66,19 @@ def examine_files(
     Args:
         files: What to look at.
         examination: How.
-        num_workers: Processes; 0 is one per core. Few files are read in this process all the same.
-
-    Raises:
-        UserError: If a worker process dies; names the file that it was reading.
+        num_workers: Processes; 0 is one per core.
     """
     wanted = num_workers or os.cpu_count() or 1
     jobs = list(_jobs(files))
-    small = len(files) < SMALL_FILES and sum(file.num_bytes for file in files) < SMALL_BYTES
-    if wanted == 1 or small:
+    if len(files) < SMALL_FILES:
         for number, file in enumerate(files):
             spool = examination.spool / f"{number}"
             frames, limits = examination.frames, examination.limits
-            yield examine_file(file, frames=frames, limits=limits, spool=spool), spool
+            store = examination.store
+            yield examine_file(file, frames=frames, limits=limits, spool=spool, store=store), spool
         return
-    yield from _in_processes(jobs, examination, min(wanted, len(jobs)))
+    if jobs:
+        yield from _in_processes(jobs, examination, min(wanted, len(jobs)))
 
 
 def _jobs(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
@@ -94,6 +104,7 @@ def _in_processes(
 ) -> Iterator[tuple[Finding, Path]]:
     workers: list[_Worker] = []
     idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+    stopped = threading.Event()
 
     def run(number: int, job: list[SourceFile]) -> list[tuple[Finding, Path]]:
         worker = idle.get()
@@ -105,7 +116,7 @@ def _in_processes(
     with ExitStack() as stack, ThreadPoolExecutor(num_workers) as threads:
         try:
             for _ in range(num_workers):
-                workers.append(_Worker())
+                workers.append(_Worker(stopped))
                 stack.callback(workers[-1].close)
                 idle.put(workers[-1])
             window: deque[Future[list[tuple[Finding, Path]]]] = deque()
@@ -116,18 +127,33 @@ def _in_processes(
             while window:
                 yield from window.popleft().result()
         finally:
+            stopped.set()
             threads.shutdown(wait=False, cancel_futures=True)
             for worker in workers:
                 worker.kill()  # a thread that waits for it sees the end of its output
 
 
 class _Worker:
-    def __init__(self) -> None:
+    """A process that reads files, and the next one when it dies.
+
+    Args:
+        stopped: Set when no process is to be started any more.
+    """
+
+    def __init__(self, stopped: threading.Event) -> None:
+        self._stopped = stopped
+        self._starting = threading.Lock()
+        self._start()
+
+    def _start(self) -> None:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         command = [sys.executable, "-W", "ignore", "-m", "sslcore.data.worker", str(os.getpid())]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-        )
+        with self._starting:
+            if self._stopped.is_set():
+                raise RuntimeError("ingest was stopped")
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+            )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._jobs = cast(BinaryIO, self._process.stdin)
@@ -136,40 +162,65 @@ class _Worker:
 
     def run(self, job: list[SourceFile], examination: Examination, spool: Path) -> list[tuple[Finding, Path]]:
         """Have a job done; called by one thread at a time."""
+        names = [Path(f"{spool}-{number}") for number in range(len(job))]
+        found: list[tuple[Finding, Path]] = []
+        alone = False  # whether the next file has ended a process before, and has one to itself now
+        while len(found) < len(job):
+            end = len(found) + 1 if alone else len(job)
+            found += self._try(job[len(found) : end], examination, names[len(found) : end])
+            if len(found) == end:
+                alone = False
+                continue
+            file, how = job[len(found)], self._epitaph()
+            log.warning("the process that was reading %s %s", file.name, how)
+            if alone:
+                detail = f"the process that decodes it {how}, twice: a decoder crashes, or memory runs out"
+                problem = Problem(file.name, "crashed", detail)
+                bad = Finding(name=file.name, kind="nothing", problem=problem)
+                found.append((bad, names[len(found)]))
+            alone = not alone
+            self.close()
+            self._start()
+        return found
+
+    def _try(
+        self, files: list[SourceFile], examination: Examination, spools: list[Path]
+    ) -> list[tuple[Finding, Path]]:
+        """Return the findings up to the file at which the process dies, if it does."""
         if not self._ready:
             if receive(self._findings) is None:
                 raise RuntimeError("a worker process of ingest did not start; its error is above")
             self._ready = True
         request = {
-            "files": [dataclasses.asdict(file) for file in job],
+            "files": [dataclasses.asdict(file) for file in files],
             "frames": examination.frames,
             "limits": dataclasses.asdict(examination.limits),
-            "spool": str(spool),
+            "spools": [str(spool) for spool in spools],
+            "store": dataclasses.asdict(examination.store),
         }
         with suppress(BrokenPipeError):  # it has died: reading says so
             send(self._jobs, request)
         found: list[tuple[Finding, Path]] = []
-        for number, file in enumerate(job):
+        for file, spool in zip(files, spools, strict=True):
             message = receive(self._findings)
             if message is None:
-                raise UserError(self._epitaph(file))
+                return found
             content, data = message
             if "failed" in content:
                 raise RuntimeError(f"a worker process of ingest failed at {file.name}:\n{content['failed']}")
-            found.append((finding_from_message(content, data), Path(f"{spool}-{number}")))
+            found.append((finding_from_message(content, data), spool))
         return found
 
-    def _epitaph(self, file: SourceFile) -> str:
+    def _epitaph(self) -> str:
         code = self._process.wait()
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        return (
-            f"the process that was reading {file.name} {how}: the file crashes a decoder, or memory ran out; "
-            "move the file away, or set ingest.num_workers: 1"
-        )
+        if self._stopped.is_set():
+            raise RuntimeError("ingest was stopped")
+        return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
 
     def kill(self) -> None:
         """End the process, whatever it does."""
-        self._process.kill()
+        with self._starting:
+            self._process.kill()
         self._process.wait()
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ Reason = Literal[
     "broken_link",
     "unsupported_codec",
     "broken_video",
+    "crashed",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 NUM_NAMED = 10

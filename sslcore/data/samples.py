@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from sslcore.data.examine import Finding
+from sslcore.data.examine import Finding, FrameFinding
 from sslcore.data.store import OpenShard, ShardWriter
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Sample:
 
     Attributes:
         sample_id: 20 hex digits of a hash of its content.
-        sha256: The full digest; of the stored PNG for a frame.
+        sha256: The full digest; of the stored bytes for a frame.
         kind: ``image`` or ``frame``.
         width: Pixels.
         height: Pixels.
@@ -29,6 +29,9 @@ class Sample:
         time_seconds: Of a frame.
         shard: File in ``shards/``; while it is being written, the open shard.
         row: In the shard.
+        num_bytes: Of the image file, or of the stored bytes for a frame.
+        sharpness, brightness, contrast, phash: See `sslcore.data.measures`. These and ``num_bytes`` are
+            ``None`` when an older version stored the sample.
     """
 
     sample_id: str
@@ -40,6 +43,16 @@ class Sample:
     time_seconds: float | None = None
     shard: str | OpenShard
     row: int
+    num_bytes: int | None = None
+    sharpness: float | None = None
+    brightness: float | None = None
+    contrast: float | None = None
+    phash: int | None = None
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it was measured when it was stored."""
+        return self.phash is not None and self.num_bytes is not None
 
     @staticmethod
     def frame_id(video_sha256: str, index: int) -> str:
@@ -96,6 +109,11 @@ def frame_filename(video: str, index: int, num_frames: int) -> str:
     return str(path.with_name(f"{path.stem}-{index:0{digits}}-{path.suffix[1:]}.png"))
 
 
+def _measured(sample: Sample, finding: Finding | FrameFinding) -> Sample:
+    assert finding.measures is not None
+    return replace(sample, num_bytes=finding.num_bytes, **asdict(finding.measures))
+
+
 class Collection:
     """Collects contents and writes those to the store that are not in it.
 
@@ -130,9 +148,9 @@ class Collection:
         sample_id = finding.sha256[:20]
         stored = self._known.image(finding.sha256)
         if stored is not None:
-            return stored
-        shard, row = self._store(sample_id, finding.data)
-        return Sample(
+            return stored if stored.is_measured else _measured(stored, finding)
+        shard, row = self._store(sample_id, finding.data, finding.width, finding.height)
+        sample = Sample(
             sample_id=sample_id,
             sha256=finding.sha256,
             kind="image",
@@ -141,6 +159,7 @@ class Collection:
             shard=shard,
             row=row,
         )
+        return _measured(sample, finding)
 
     def _frames(self, finding: Finding, spool: Path) -> Iterator[Sample]:
         with spool.open("rb") as file:
@@ -149,10 +168,10 @@ class Collection:
                 sample_id = Sample.frame_id(finding.sha256, frame.index)
                 stored = self._known.sample(sample_id)
                 if stored is not None:
-                    yield stored
+                    yield stored if stored.is_measured else _measured(stored, frame)
                     continue
-                shard, row = self._store(sample_id, data)
-                yield Sample(
+                shard, row = self._store(sample_id, data, frame.width, frame.height)
+                sample = Sample(
                     sample_id=sample_id,
                     sha256=frame.sha256,
                     kind="frame",
@@ -163,7 +182,8 @@ class Collection:
                     shard=shard,
                     row=row,
                 )
+                yield _measured(sample, frame)
 
-    def _store(self, sample_id: str, data: bytes) -> tuple[OpenShard, int]:
+    def _store(self, sample_id: str, data: bytes, width: int, height: int) -> tuple[OpenShard, int]:
         self.num_new += 1
-        return self._writer.add(sample_id, data)
+        return self._writer.add(sample_id, data, (width, height))

@@ -1,21 +1,23 @@
-"""The Arrow store: shards of encoded images, written once, read by memory map.
+"""The Arrow store: shards of samples, written once, read by memory map.
 
 A shard is an Arrow IPC file with the columns ``sample_id`` and ``data``, named by its content. A row of the
-manifest says in which shard and in which row of it a sample lies.
+manifest says in which shard and in which row of it a sample lies. In the format ``uint8`` the data are raw
+pixels, and the columns ``width`` and ``height`` say of which image.
 """
 
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["SHARD_SCHEMA", "OpenShard", "ShardReader", "ShardWriter"]
+from sslcore.data.encoding import ORIGINAL, StoreFormat
+from sslcore.data.shard_reader import ShardReader
+
+__all__ = ["RAW_SCHEMA", "SHARD_SCHEMA", "OpenShard", "ShardReader", "ShardWriter"]
 
 SHARD_SCHEMA = pa.schema([("sample_id", pa.string()), ("data", pa.large_binary())])
+RAW_SCHEMA = pa.schema([*SHARD_SCHEMA, ("width", pa.int32()), ("height", pa.int32())])
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 4096
 
@@ -23,22 +25,29 @@ BATCH_ROWS = 4096
 class OpenShard:
     """A shard that is being written; its name is known when it is closed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: StoreFormat = ORIGINAL) -> None:
         self.name: str | None = None
         self.num_rows = 0
         self.num_bytes = 0
         self._folder = folder
+        self._store = store
         self._partial = folder / f"partial-{os.getpid()}"
         self._digest = hashlib.sha256()
         self._ids: list[str] = []
         self._data: list[bytes] = []
+        self._sizes: list[tuple[int, int]] = []
         self._pending_bytes = 0
-        self._file = pa.ipc.new_file(str(self._partial), SHARD_SCHEMA)
+        self._schema = RAW_SCHEMA if store.format == "uint8" else SHARD_SCHEMA
+        self._file = pa.ipc.new_file(str(self._partial), self._schema)
 
-    def append(self, sample_id: str, data: bytes) -> int:
-        """Append a sample and return its row."""
+    def append(self, sample_id: str, data: bytes, size: tuple[int, int] = (0, 0)) -> int:
+        """Append a sample and return its row; ``size`` as in `ShardWriter.add`."""
         self._ids.append(sample_id)
         self._data.append(data)
+        if self._store.format == "uint8":
+            width, height = self._store.size(*size)
+            assert len(data) == 3 * width * height, f"{len(data)} bytes are not 3 x {height} x {width}"
+            self._sizes.append((width, height))
         self._digest.update(f"{sample_id}:{len(data)}:".encode())
         self._digest.update(data)
         self.num_rows += 1
@@ -51,8 +60,10 @@ class OpenShard:
     def _flush(self) -> None:
         if self._ids:
             columns = [pa.array(self._ids, pa.string()), pa.array(self._data, pa.large_binary())]
-            self._file.write_batch(pa.record_batch(columns, schema=SHARD_SCHEMA))
-        self._ids, self._data, self._pending_bytes = [], [], 0
+            if self._sizes:
+                columns += [pa.array(side, pa.int32()) for side in zip(*self._sizes, strict=True)]
+            self._file.write_batch(pa.record_batch(columns, schema=self._schema))
+        self._ids, self._data, self._sizes, self._pending_bytes = [], [], [], 0
 
     def close(self) -> None:
         """Finish the file and give it its name: 8 hex digits of its content, more if those are taken."""
@@ -69,19 +80,27 @@ class ShardWriter:
 
     Args:
         folder: Where shards go; those that are there are left alone.
-        shard_bytes: A shard is closed when it has this many bytes of encoded images.
+        shard_bytes: A shard is closed when it has this many bytes of samples.
+        store: In which form the samples are that will be added.
     """
 
-    def __init__(self, folder: Path, *, shard_bytes: int) -> None:
+    def __init__(self, folder: Path, *, shard_bytes: int, store: StoreFormat = ORIGINAL) -> None:
         self._folder = folder
         self._shard_bytes = shard_bytes
+        self._store = store
         self._open: OpenShard | None = None
         self.num_bytes = 0
 
-    def add(self, sample_id: str, data: bytes) -> tuple[OpenShard, int]:
-        """Append a sample; the shard has its name after `close`."""
-        shard = self._open = self._open or OpenShard(self._folder)
-        row = shard.append(sample_id, data)
+    def add(self, sample_id: str, data: bytes, size: tuple[int, int] = (0, 0)) -> tuple[OpenShard, int]:
+        """Append a sample; the shard has its name after `close`.
+
+        Args:
+            sample_id: Of the sample.
+            data: What `StoreFormat.encode` made of it.
+            size: Width and height before it was stored; only the format ``uint8`` needs them.
+        """
+        shard = self._open = self._open or OpenShard(self._folder, self._store)
+        row = shard.append(sample_id, data, size)
         self.num_bytes += len(data)
         if shard.num_bytes >= self._shard_bytes:
             self.close()
@@ -92,33 +111,3 @@ class ShardWriter:
         if self._open is not None:
             self._open.close()
             self._open = None
-
-
-class ShardReader:
-    """Random access to the rows of a shard, memory-mapped: nothing is read before it is asked for.
-
-    Raises:
-        OSError: If the file is missing.
-        pyarrow.ArrowInvalid: If it is no whole Arrow file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._map = pa.memory_map(str(path))
-        table = pa.ipc.open_file(self._map).read_all()
-        self.sample_ids: Any = table.column("sample_id")
-        self._chunks: list[tuple[npt.NDArray[np.int64], memoryview]] = []
-        starts = [0]
-        for chunk in table.column("data").chunks:
-            _, offsets, data = chunk.buffers()
-            bounds = np.frombuffer(offsets, dtype=np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
-            self._chunks.append((bounds, memoryview(data)))
-            starts.append(starts[-1] + len(chunk))
-        self._starts = np.array(starts[1:], dtype=np.int64)
-        self.num_rows = starts[-1]
-
-    def encoded(self, row: int) -> bytes:
-        """Return the encoded bytes of a row."""
-        number = int(np.searchsorted(self._starts, row, side="right"))
-        bounds, data = self._chunks[number]
-        inside = row - (int(self._starts[number - 1]) if number else 0)
-        return bytes(data[int(bounds[inside]) : int(bounds[inside + 1])])

@@ -16,8 +16,10 @@ from urllib.parse import parse_qsl
 from PIL import Image
 
 from sslcore.choices import check_choice, suggestion
-from sslcore.data.decode import DECODER_ERRORS
+from sslcore.data.decode import DECODER_ERRORS, decode_image
+from sslcore.data.encoding import ORIGINAL, StoreFormat
 from sslcore.data.examine import Finding, encode_png
+from sslcore.data.measures import measure
 from sslcore.data.media import Limits
 from sslcore.data.quarantine import Problem
 from sslcore.errors import UserError
@@ -117,12 +119,15 @@ class TorchvisionSet:
     def __len__(self) -> int:
         return self._length
 
-    def findings(self, is_known: Callable[[str], bool], limits: Limits) -> Iterator[Finding]:
+    def findings(
+        self, is_known: Callable[[str], bool], limits: Limits, store: StoreFormat = ORIGINAL
+    ) -> Iterator[Finding]:
         """Yield a finding per item, in order, named ``NAME-0000042.png``; fills ``labels`` on the way.
 
         Args:
             is_known: Whether a digest is stored already, so that its bytes are not needed.
             limits: What images must keep to.
+            store: In which form samples are stored.
 
         Raises:
             UserError: If an item is no (image, target).
@@ -142,7 +147,7 @@ class TorchvisionSet:
             label = self._label(item[1])
             if label is not None:
                 self.labels[name] = label
-            yield _finding(name, item[0], is_known, limits)
+            yield _finding(name, item[0], is_known, limits, store)
 
     def _label(self, target: Any) -> str | None:
         """Return the class's name, or the number where the set has no names; other targets are no labels."""
@@ -157,7 +162,9 @@ class TorchvisionSet:
         return str(number)
 
 
-def _finding(name: str, image: Image.Image, is_known: Callable[[str], bool], limits: Limits) -> Finding:
+def _finding(
+    name: str, image: Image.Image, is_known: Callable[[str], bool], limits: Limits, store: StoreFormat
+) -> Finding:
     violated = limits.violated(*image.size)
     if violated is not None:
         return Finding(name=name, kind="nothing", problem=Problem(name, *violated))
@@ -166,6 +173,18 @@ def _finding(name: str, image: Image.Image, is_known: Callable[[str], bool], lim
     digest = hashlib.sha256(f"{image.mode} {image.width} {image.height} ".encode())
     digest.update(image.tobytes())
     sha256 = digest.hexdigest()
-    data = b"" if is_known(sha256) else encode_png(image)
     width, height = image.size
-    return Finding(name=name, kind="image", sha256=sha256, width=width, height=height, data=data)
+    if is_known(sha256):
+        return Finding(name=name, kind="image", sha256=sha256, width=width, height=height)
+    data = encode_png(image)
+    rgb = image if image.mode == "RGB" else decode_image(data)
+    return Finding(
+        name=name,
+        kind="image",
+        sha256=sha256,
+        width=width,
+        height=height,
+        measures=measure(rgb),
+        num_bytes=len(data),
+        data=store.encode(rgb, data),
+    )

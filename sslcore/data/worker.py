@@ -17,8 +17,10 @@ import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from sslcore.data.encoding import StoreFormat
 from sslcore.data.examine import Finding, FrameFinding, examine_file
 from sslcore.data.listing import SourceFile
+from sslcore.data.measures import Measures
 from sslcore.data.media import Limits
 from sslcore.data.quarantine import Problem
 
@@ -46,8 +48,15 @@ def finding_from_message(content: dict[str, Any], data: bytes) -> Finding:
     """Return the finding that a worker sent."""
     problem = content["problem"]
     content["problem"] = Problem(**problem) if problem else None
-    content["frames"] = tuple(FrameFinding(**frame) for frame in content["frames"])
+    content["measures"] = _measures(content["measures"])
+    content["frames"] = tuple(
+        FrameFinding(**{**frame, "measures": _measures(frame["measures"])}) for frame in content["frames"]
+    )
     return Finding(**content, data=data)
+
+
+def _measures(content: Any) -> Any:
+    return None if content is None else Measures(**content)
 
 
 def _send_finding(stream: BinaryIO, finding: Finding) -> None:
@@ -76,14 +85,14 @@ def main() -> None:
         os.dup2(nowhere, stream)
     while (message := receive(jobs)) is not None:
         job, _ = message
-        limits = Limits(**job["limits"])
+        how: dict[str, Any] = {
+            "frames": job["frames"],
+            "limits": Limits(**job["limits"]),
+            "store": StoreFormat(**job["store"]),
+        }
         try:
-            for number, file in enumerate(job["files"]):
-                spool = Path(f"{job['spool']}-{number}")
-                _send_finding(
-                    findings,
-                    examine_file(SourceFile(**file), frames=job["frames"], limits=limits, spool=spool),
-                )
+            for file, spool in zip(job["files"], job["spools"], strict=True):
+                _send_finding(findings, examine_file(SourceFile(**file), spool=Path(spool), **how))
         except BaseException:
             send(findings, {"failed": traceback.format_exc()})
             raise

@@ -3,6 +3,7 @@
 from sslcore.embedding.embed import EmbedReport
 from sslcore.embedding.extract import batches_of, extract_features
 from sslcore.embedding.maps import pca_2d, tsne_2d
+from sslcore.embedding.neighbours import near_duplicates, nearest_neighbours, outlier_scores
 from sslcore.embedding.store import Embeddings, read_embeddings
 
 __all__ = [
@@ -10,6 +11,9 @@ __all__ = [
     "Embeddings",
     "batches_of",
     "extract_features",
+    "near_duplicates",
+    "nearest_neighbours",
+    "outlier_scores",
     "pca_2d",
     "read_embeddings",
     "tsne_2d",

@@ -1,5 +1,6 @@
 """The embed step: a vector for every sample, written in parts, and only new samples computed."""
 
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from sslcore.config import EmbedConfig
 from sslcore.data import SampleDataset, read_dataset_info
 from sslcore.devices import resolve_device
 from sslcore.embedding.extract import extract_features
+from sslcore.embedding.other_formats import write_csv, write_npy
 from sslcore.embedding.reuse import EarlierVectors
-from sslcore.embedding.store import write_part
+from sslcore.embedding.store import part_paths, write_part
 from sslcore.monitor import SILENT, Monitor
 
 __all__ = ["EmbedReport", "embed"]
@@ -70,6 +72,7 @@ def embed(
     backbone: Path,
     output: Path,
     previous: Path | None = None,
+    work: Path | None = None,
     monitor: Monitor = SILENT,
 ) -> EmbedReport:
     """Write a vector for every sample of a data set to ``output/part-*.parquet``.
@@ -83,6 +86,8 @@ def embed(
         backbone: The folder of the trained network.
         output: An empty folder.
         previous: Embeddings of an earlier run.
+        work: Folder for parts until all are there, on the same disk as ``output``; what a killed run left
+            in it is taken over. None keeps nothing of a killed run.
         monitor: Told after each batch of samples.
 
     Raises:
@@ -92,8 +97,9 @@ def embed(
     device = resolve_device(config.device)
     samples = SampleDataset(dataset, image_size=info.image_size)
     network = _Network(module.to(device), info, samples, device, config)
+    place = output if work is None else work
     earlier = EarlierVectors(
-        previous,
+        (previous, None if work is None else _set_aside(work)),
         model_id=info.model_id,
         dtype=config.dtype,
         normalized=config.normalize,
@@ -106,7 +112,7 @@ def embed(
         vectors, computed = _part_vectors(rows, start, network, earlier, monitor)
         num_new += computed
         write_part(
-            output / f"part-{part:05d}.parquet",
+            place / f"part-{part:05d}.parquet",
             sample_ids=rows["sample_id"].tolist(),
             filenames=rows["filename"].tolist(),
             labels=[None if pd.isna(label) else str(label) for label in rows["label"]],
@@ -116,7 +122,27 @@ def embed(
             normalized=config.normalize,
         )
         monitor.progress(start + len(rows), total, "samples")
+    if work is not None:
+        _move_parts(work, output)
+    for name in config.formats:
+        {"csv": write_csv, "npy": write_npy}[name](output)
     return _report(info, total, num_new, time.perf_counter() - started)
+
+
+def _set_aside(work: Path) -> Path:
+    """Move the parts that a killed run left to where this run does not write over them; return where."""
+    earlier = work / "earlier"
+    earlier.mkdir(parents=True, exist_ok=True)
+    for path in part_paths(work):
+        path.replace(earlier / path.name)
+    return earlier
+
+
+def _move_parts(work: Path, output: Path) -> None:
+    """Move the parts of this run; what an earlier one left is of no use any more."""
+    for path in part_paths(work):
+        path.rename(output / path.name)
+    shutil.rmtree(work)
 
 
 def _part_vectors(

@@ -1,7 +1,7 @@
 """Vectors that were made before, looked up by sample id without reading all of them at once."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,19 @@ class EarlierVectors:
     """
 
     def __init__(
-        self, folder: Path | None, *, model_id: str, dtype: str, normalized: bool, embed_dim: int
+        self,
+        folders: Iterable[Path | None],
+        *,
+        model_id: str,
+        dtype: str,
+        normalized: bool,
+        embed_dim: int,
     ) -> None:
-        """Open an earlier folder; what was made otherwise counts as nothing.
+        """Open earlier folders; what was made otherwise counts as nothing.
 
         Args:
-            folder: Embeddings of an earlier run; None, missing and empty are nothing.
+            folders: Embeddings of earlier runs, whole or not; None, missing and empty are nothing. The last
+                one that has a sample is asked.
             model_id: The model of this run.
             dtype: How this run stores vectors.
             normalized: Whether this run normalizes.
@@ -39,19 +46,18 @@ class EarlierVectors:
         self._place: dict[str, tuple[Path, int]] = {}
         self._path: Path | None = None
         self._matrix: NDArray[Any] = np.empty((0, embed_dim), dtype)
-        if folder is None or not part_paths(folder):
-            return
+        wanted = (model_id, dtype, normalized, embed_dim)
+        for folder in folders:
+            if folder is not None and part_paths(folder):
+                self._open(folder, wanted)
+
+    def _open(self, folder: Path, wanted: tuple[str, str, bool, int]) -> None:
         try:
             parts = open_parts(folder)
         except UserError as error:
-            logger.warning("all samples are embedded again: %s", error)
+            logger.warning("%s is not taken over: %s", folder, error)
             return
-        if (parts.model_id, parts.dtype, parts.normalized, parts.embed_dim) == (
-            model_id,
-            dtype,
-            normalized,
-            embed_dim,
-        ):
+        if (parts.model_id, parts.dtype, parts.normalized, parts.embed_dim) == wanted:
             for path in parts.paths:
                 ids = pq.read_table(path, columns=["sample_id"])["sample_id"].to_pylist()
                 self._place.update((sample_id, (path, row)) for row, sample_id in enumerate(ids))

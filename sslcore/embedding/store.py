@@ -5,6 +5,7 @@ float16). Rows are in the order of the manifest. Every part's schema metadata na
 and the data set's fingerprint.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,9 +114,11 @@ def write_part(
         pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
     ]
     # Floats of features hardly repeat: a dictionary or compression would only cost time.
+    partial = path.with_name(f".{path.name}.partial")
     pq.write_table(
-        pa.table(columns, schema=schema), path, use_dictionary=["label"], compression="none", version="2.6"
+        pa.table(columns, schema=schema), partial, use_dictionary=["label"], compression="none", version="2.6"
     )
+    os.replace(partial, path)
 
 
 def part_paths(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Two numbers that show whether features have collapsed, without any label.
+"""Numbers that show whether features have collapsed, without any label.
 
 Shapes: N samples, D dimensions.
 """
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-__all__ = ["effective_rank", "feature_std"]
+__all__ = ["alignment", "effective_rank", "feature_std", "uniformity"]
 
 
 def feature_std(features: Tensor) -> float:
@@ -65,6 +65,59 @@ def effective_rank(features: Tensor) -> float:
     if float(total) == 0:
         return 0.0
     return float(torch.special.entr(singular / total).sum().exp())
+
+
+def alignment(features_a: Tensor, features_b: Tensor) -> float:
+    """Return how far apart two views of a sample are: the mean squared distance of L2-normalized features.
+
+    0 when both views of each sample have the same direction, 2 when they are unrelated; lower is better, as
+    long as `uniformity` is low too. Source: Wang & Isola, "Understanding Contrastive Representation Learning
+    through Alignment and Uniformity on the Hypersphere", ICML 2020, https://arxiv.org/abs/2005.10242, with
+    alpha 2.
+
+    Args:
+        features_a: [N, D], of one view of each sample.
+        features_b: [N, D], of another view of the same samples, row for row.
+
+    Returns:
+        A number in [0, 4]; NaN if a feature is not finite.
+
+    Raises:
+        ValueError: If they are not matrices of one shape, with a row and a column.
+    """
+    _check(features_a)
+    if features_a.shape != features_b.shape:
+        raise ValueError(
+            f"both must be [N, D], row for row, got {list(features_a.shape)} and {list(features_b.shape)}"
+        )
+    a_ND = normalize(features_a.detach().double(), dim=1)
+    b_ND = normalize(features_b.detach().double(), dim=1)
+    return float((a_ND - b_ND).square().sum(dim=1).mean())
+
+
+def uniformity(features: Tensor) -> float:
+    """Return how evenly the directions of features fill the sphere: log mean exp(-2 * squared distance).
+
+    Over all pairs of different samples; 0 when all directions are one, about -4 when they are spread evenly
+    in many dimensions; lower is better. Source: Wang & Isola 2020, https://arxiv.org/abs/2005.10242 (t = 2).
+
+    Args:
+        features: [N, D], at least two rows.
+
+    Returns:
+        A number in [-8, 0]; NaN if a feature is not finite.
+
+    Raises:
+        ValueError: If ``features`` is not a matrix with two rows and a column.
+    """
+    _check(features)
+    if len(features) < 2:
+        raise ValueError("uniformity needs at least two samples, got 1")
+    unit_ND = normalize(features.detach().double(), dim=1)
+    squared = (2 - 2 * unit_ND @ unit_ND.T).clamp_min(0)
+    pairs = torch.triu_indices(len(features), len(features), offset=1, device=squared.device)
+    exponents = -2 * squared[pairs[0], pairs[1]]
+    return float(exponents.logsumexp(dim=0)) - math.log(exponents.numel())
 
 
 def _check(features: Tensor) -> None:

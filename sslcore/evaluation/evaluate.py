@@ -11,6 +11,7 @@ import torch
 from sslcore.backbones import ModelInfo, read_model_info
 from sslcore.config import EvaluateConfig
 from sslcore.data import read_manifest
+from sslcore.devices import resolve_device
 from sslcore.embedding import Embeddings, read_embeddings
 from sslcore.errors import UserError
 from sslcore.evaluation.collapse import effective_rank, feature_std
@@ -21,8 +22,10 @@ from sslcore.evaluation.feature_sets import (
     random_features,
     raw_pixels,
 )
+from sslcore.evaluation.intervals import intervals_of
+from sslcore.evaluation.label_efficiency import budgets_for, label_efficiency
 from sslcore.evaluation.labelled import LabelledSamples, labelled_samples
-from sslcore.evaluation.measures import Measured, majority_accuracy, measure
+from sslcore.evaluation.measures import MEASURES, Measured, majority_accuracy, measure
 from sslcore.evaluation.results import figures_of, summary_of, write_results
 from sslcore.monitor import SILENT, Monitor
 
@@ -102,6 +105,9 @@ def evaluate(
         given = FeatureRequest(dataset, labelled.indices, config, stored.normalized, monitor)
         comparison = _compare(given, stored, info, labelled, champion)
     document = _document(stored, labelled, comparison, notes)
+    if comparison.measured:
+        document |= intervals_of(comparison.measured, config)
+        document |= _label_efficiency(stored, labelled, config)
     write_results(output, document, labelled, comparison.measured)
     figures = figures_of(document)
     candidate, best = (comparison.measured.get(name) for name in ("backbone", "champion"))
@@ -109,8 +115,8 @@ def evaluate(
         summary=summary_of(document, embed_dim=info.embed_dim),
         figures=figures,
         model_id=info.model_id,
-        candidate_accuracy=candidate.knn_val if candidate else None,
-        champion_accuracy=best.knn_val if best else None,
+        candidate_accuracy=candidate.accuracy("knn_val") if candidate else None,
+        champion_accuracy=best.accuracy("knn_val") if best else None,
         champion_model_id=comparison.champion_id,
     )
 
@@ -139,6 +145,34 @@ def _compare(
     return _Comparison(measured, champion_info.model_id)
 
 
+def _label_efficiency(
+    stored: Embeddings, labelled: LabelledSamples, config: EvaluateConfig
+) -> dict[str, Any]:
+    """Measure the curve on the test split; without labels there, it is absent."""
+    if not len(labelled.splits["test"]):
+        return {}
+    device = resolve_device(config.device)
+    features = embedded_features(stored, labelled.sample_ids).to(device)
+    train, test = labelled.splits["train"], labelled.splits["test"]
+    given = config.label_budgets or budgets_for(len(train), labelled.num_train_classes())
+    curve = label_efficiency(
+        features[train],
+        labelled.targets_of("train").to(device),
+        features[test],
+        labelled.targets_of("test"),
+        num_classes=len(labelled.classes),
+        budgets=sorted({min(budget, len(train)) for budget in given}),
+        config=config,
+    )
+    return {
+        "label_efficiency": [
+            {"labels": each.num_labels, "measure": each.measure}
+            | {"mean": round(each.mean, 6), "std": round(each.std, 6)}
+            for each in curve
+        ]
+    }
+
+
 def _notes(labelled: LabelledSamples) -> list[str]:
     """Say why measures are absent, and what makes them lower than they could be."""
     num = {split: len(rows) for split, rows in labelled.splits.items()}
@@ -163,10 +197,10 @@ def _document(
         "dataset_fingerprint": stored.dataset_fingerprint,
         **{f"num_{split}": len(rows) for split, rows in labelled.splits.items()},
     }
-    for key in ("knn", "linear_probe", "knn_val"):
-        accuracies = {}
+    for key in MEASURES:
+        accuracies: dict[str, Any] = {}
         for name, one in comparison.measured.items():
-            accuracy = getattr(one, key)
+            accuracy = one.accuracy(key)
             if accuracy is None or (key == "knn_val" and name not in ("backbone", "champion")):
                 continue
             value = round(accuracy, 6)

@@ -27,6 +27,7 @@ def knn_predict(
     num_classes: int,
     k: int = 20,
     temperature: float = 0.1,
+    weighted: bool = True,
 ) -> Tensor:
     """Predict a class per query from the labels of its nearest neighbours by cosine similarity.
 
@@ -41,6 +42,7 @@ def knn_predict(
         num_classes: C, at least 1.
         k: Neighbours that vote, at least 1; at most the whole bank.
         temperature: Greater than 0; the smaller, the more the nearest neighbour decides.
+        weighted: Whether nearer neighbours count more; else each has one vote (Cover and Hart 1967).
 
     Returns:
         Predicted classes, int64 [M], on the device of ``queries``.
@@ -55,7 +57,7 @@ def knn_predict(
     labels_N = bank_labels.cpu()
     chunk = max(1, PAIRS_AT_ONCE // len(bank_ND))
     predicted = [
-        _vote(similarity, labels_N, num_classes=num_classes, k=k, temperature=temperature)
+        _vote(similarity, labels_N, num_classes=num_classes, k=k, temperature=temperature, weighted=weighted)
         for similarity in (part @ bank_ND.T for part in torch.split(queries_MD, chunk))
     ]
     return torch.cat(predicted).to(queries.device)
@@ -95,12 +97,16 @@ def knn_accuracy(
     return float((predicted.cpu() == query_labels.cpu()).double().mean())
 
 
-def _vote(similarity_MN: Tensor, labels_N: Tensor, *, num_classes: int, k: int, temperature: float) -> Tensor:
+def _vote(
+    similarity_MN: Tensor, labels_N: Tensor, *, num_classes: int, k: int, temperature: float, weighted: bool
+) -> Tensor:
     values_MK, indices_MK = _nearest(similarity_MN, min(k, similarity_MN.shape[1]))
     # On the CPU and in float64: scatter_add on a GPU adds in any order. Subtracting the largest
     # similarity scales all votes of a query alike and keeps exp from overflowing at low temperatures.
     values_MK = values_MK.cpu().double()
     weights_MK = ((values_MK - values_MK[:, :1]) / temperature).exp()
+    if not weighted:
+        weights_MK = torch.ones_like(weights_MK)
     votes_MC = torch.zeros(len(values_MK), num_classes, dtype=torch.float64)
     votes_MC.scatter_add_(1, labels_N[indices_MK.cpu()], weights_MK)
     return votes_MC.argmax(dim=1)  # the first of several that are equal

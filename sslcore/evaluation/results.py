@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sslcore.evaluation.labelled import LabelledSamples
-from sslcore.evaluation.measures import Measured
+from sslcore.evaluation.measures import MEASURES, Measured
 
 __all__ = ["figures_of", "summary_of", "write_results"]
 
@@ -15,7 +15,7 @@ __all__ = ["figures_of", "summary_of", "write_results"]
 def write_results(
     output: Path, document: Mapping[str, Any], labelled: LabelledSamples, measured: Mapping[str, Measured]
 ) -> None:
-    """Write ``evaluate.json``, ``plots/confusion.csv`` and ``plots/comparison.csv``.
+    """Write ``evaluate.json`` and, in ``plots/``, confusion.csv, comparison.csv and label_efficiency.csv.
 
     The plots' files are there, with a header only, also when nothing was measured.
 
@@ -38,6 +38,14 @@ def write_results(
         [[names[a], names[p]] for a, p in zip(actual, predictions, strict=True)],
     )
     _write_csv(
+        plots / "label_efficiency.csv",
+        ["labels", "measure", "accuracy", "std"],
+        [
+            [point["labels"], point["measure"], point["mean"], point["std"]]
+            for point in document.get("label_efficiency", [])
+        ],
+    )
+    _write_csv(
         plots / "comparison.csv",
         ["features", "measure", "accuracy"],
         [[name, key, accuracy] for key, name, accuracy in _accuracies(document)],
@@ -47,6 +55,7 @@ def write_results(
 def figures_of(document: Mapping[str, Any]) -> dict[str, float]:
     """Return all measures under flat names: knn_backbone, knn_val_champion, effective_rank, ..."""
     figures = {f"{key}_{name}": accuracy for key, name, accuracy in _accuracies(document)}
+    figures |= {f"clustering_{key}": float(value) for key, value in document.get("clustering", {}).items()}
     plain = ("chance", "effective_rank", "feature_std", "num_train", "num_val", "num_test")
     return figures | {key: float(document[key]) for key in plain if key in document}
 
@@ -79,7 +88,7 @@ def _compared(accuracies: Mapping[str, Any]) -> str:
 
 def _accuracies(document: Mapping[str, Any]) -> Iterable[tuple[str, str, float]]:
     """Yield measure, name of the features and accuracy."""
-    for key in ("knn", "linear_probe", "knn_val"):
+    for key in MEASURES:
         for name, value in document.get(key, {}).items():
             yield key, name, float(value["accuracy"] if isinstance(value, Mapping) else value)
 

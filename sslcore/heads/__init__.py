@@ -1,5 +1,6 @@
-"""Projection and prediction heads."""
+"""Projection and prediction heads, and prototypes."""
 
 from sslcore.heads.projection import ProjectionHead
+from sslcore.heads.prototypes import Prototypes
 
-__all__ = ["ProjectionHead"]
+__all__ = ["ProjectionHead", "Prototypes"]

@@ -1,13 +1,13 @@
 """The labels that are known now: the data set's own, and the files people added, which win."""
 
 import logging
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from sslcore.errors import UserError
+from sslcore.labels.names import SampleNames
 from sslcore.labels.table import LabelRow, read_label_table
 
 __all__ = ["MergedLabels", "merge_labels", "read_labels"]
@@ -71,13 +71,13 @@ def _added(folder: Path, manifest: pd.DataFrame) -> tuple[dict[str, str], int]:
     files = sorted(folder.glob("*.csv")) if folder.is_dir() else []
     if not files:
         return {}, 0
-    known_ids, id_of_name = set(manifest["sample_id"]), dict(_names(manifest))
+    known_ids, names = set(manifest["sample_id"]), SampleNames(manifest)
     labels: dict[str, str] = {}
     places: dict[str, str] = {}
     num_unknown = 0
     for path in files:
         for row in read_label_table(path):
-            sample_id = _resolve(row, known_ids, id_of_name)
+            sample_id = _resolve(row, known_ids, names)
             if sample_id is None:
                 num_unknown += 1
                 continue
@@ -92,19 +92,7 @@ def _added(folder: Path, manifest: pd.DataFrame) -> tuple[dict[str, str], int]:
     return labels, num_unknown
 
 
-def _resolve(row: LabelRow, known_ids: set[str], id_of_name: Mapping[str, str]) -> str | None:
+def _resolve(row: LabelRow, known_ids: set[str], names: SampleNames) -> str | None:
     if row.sample_id:
         return row.sample_id if row.sample_id in known_ids else None
-    # A name as it stands wins over a name as another system writes it.
-    mended = row.filename.replace("\\", "/").removeprefix("./")
-    return id_of_name.get(row.filename, id_of_name.get(mended))
-
-
-def _names(manifest: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Yield every name of every sample; a sample's own name comes last, so that it wins in a dict."""
-    if "duplicates" in manifest:
-        for sample_id, others in zip(manifest["sample_id"], manifest["duplicates"], strict=True):
-            # A missing list reads back from Parquet as None.
-            for name in others if others is not None else ():
-                yield name, sample_id
-    yield from zip(manifest["filename"], manifest["sample_id"], strict=True)
+    return names.find(row.filename)

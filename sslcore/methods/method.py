@@ -62,6 +62,10 @@ class Method(nn.Module):
         views_name: The set of views it was published with (`sslcore.augment.VIEWS`).
         default_optimizer: What ``pretrain.optimizer: auto`` is.
         default_weight_decay: What ``pretrain.weight_decay: null`` is.
+        needs_tokens: Whether the backbone must be one that returns patch tokens (a vision transformer of
+            `sslcore.backbones`).
+        num_views: Full-size views that the loss takes.
+        num_local_views: Smaller views that it takes beside them, in the set it was published with.
         backbone: The network that is trained.
     """
 
@@ -71,6 +75,9 @@ class Method(nn.Module):
     views_name: ClassVar[str]
     default_optimizer: ClassVar[str] = "sgd"
     default_weight_decay: ClassVar[float] = 1e-4
+    needs_tokens: ClassVar[bool] = False
+    num_views: ClassVar[int] = 2
+    num_local_views: ClassVar[int] = 0
     backbone: nn.Module
 
     def forward(self, views: Sequence[Tensor]) -> Tensor:

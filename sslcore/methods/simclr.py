@@ -3,7 +3,7 @@
 Chen, Kornblith, Norouzi, Hinton: A Simple Framework for Contrastive Learning of Visual Representations, 2020,
 https://arxiv.org/abs/2002.05709.
 
-Different here: SGD with momentum or AdamW instead of LARS, which pays at batches of thousands. With SGD the
+Different here: SGD with momentum instead of LARS by default, which pays at batches of thousands. With SGD the
 learning rate is 0.03 * sqrt(batch size): the paper's square-root rule (appendix B.1), whose factor 0.075 is
 for LARS; with AdamW it is 0.001 * sqrt(batch size / 256).
 """
@@ -19,8 +19,15 @@ from sslcore.config import StageConfig
 from sslcore.heads import ProjectionHead
 from sslcore.losses import nt_xent
 from sslcore.methods.method import Method
+from sslcore.methods.view_count import check_views
 
-__all__ = ["SimCLR", "SimCLROptions"]
+__all__ = ["SimCLR", "SimCLROptions", "simclr_lr"]
+
+
+def simclr_lr(optimizer: str, batch_size: int) -> float:
+    """Return the peak learning rate by SimCLR's square-root rule."""
+    factors = {"sgd": 0.03, "lars": 0.075}
+    return factors.get(optimizer, 1e-3 / 16) * sqrt(batch_size)
 
 
 class SimCLROptions(StageConfig):
@@ -59,10 +66,11 @@ class SimCLR(Method):
 
     def forward(self, views: Sequence[Tensor]) -> Tensor:
         """Return the loss of two views, each [B, C, H, W]."""
+        check_views(views, self.name, least=2, most=2)
         z_a, z_b = (self.projection_head(self.backbone(view)) for view in views)
         return nt_xent(z_a, z_b, temperature=self.temperature)
 
     @staticmethod
     def default_lr(optimizer: str, batch_size: int) -> float:
         """Return the peak learning rate for a batch size."""
-        return 0.03 * sqrt(batch_size) if optimizer == "sgd" else 1e-3 * sqrt(batch_size / 256)
+        return simclr_lr(optimizer, batch_size)

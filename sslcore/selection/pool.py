@@ -1,80 +1,93 @@
 """What a strategy chooses from, checked once at the door."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
+from numpy.typing import NDArray
 
-from sslcore.errors import UserError
+from sslcore.selection.memory import UNLIMITED
+from sslcore.selection.vectors import Vectors
 
-__all__ = ["Pool", "as_pool"]
+__all__ = ["NEEDS", "UNKNOWN", "Pool"]
+
+UNKNOWN = -1
+
+# What a strategy may need -> what to say where it is missing.
+NEEDS: Mapping[str, str] = {
+    "probs": "probs=, class probabilities [N, C]",
+    "committee": "probs= of several models or dropout passes, [M, N, C] with M >= 2",
+    "predictions": "probs=, class probabilities [N, C], or labels= of two classes at least",
+    "models": "probs= of several models or dropout passes, [M, N, C] with M >= 2, or labels= of two classes",
+    "scores": "scores=, a mapping of names to numbers [N]",
+    "labels": "labels=, the class of each row where it is known [N]",
+    "labelled": "labelled=, at least one row that is labelled already",
+    "objectives": "objectives=",
+    "plan": "objectives= or constraints=",
+}
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Vectors, and which of them may be picked."""
+    """Vectors and what is known of them, by position: rows in the order of their ids.
 
-    vectors: Tensor
-    """All vectors, float64 [N, D]: in float64 the order in which threads add does not decide ties."""
+    Everything with a position is in the same order. Ties go to the lowest position, which is the lowest id.
+    """
+
+    vectors: Vectors
+    """All vectors [N, D]."""
     candidates: NDArray[np.int64]
-    """Rows that may be picked, ascending [P]."""
+    """Positions that may be picked, ascending [P]."""
     labelled: NDArray[np.int64]
-    """Rows that are labelled already, ascending [L]; with the candidates they are all N rows."""
+    """Positions that are labelled already, ascending [L]."""
     names: Sequence[str] | None = None
-    """What to call each row in a reason; None calls it by its number."""
+    """What to call each row in a reason, by row; None calls it by its number."""
+    labels: NDArray[np.int64] | None = None
+    """Class of each position as a number, `UNKNOWN` (-1) where it is not known [N]; None: none is."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes, by their numbers; sorted."""
+    probs: NDArray[Any] | None = None
+    """Class probabilities, float [N, C], or [M, N, C] of M models or dropout passes."""
+    scores: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """Named numbers, finite [N]."""
+    objectives: Sequence[Any] | None = None
+    """A plan: what to weigh."""
+    constraints: Sequence[Any] | None = None
+    """A plan: what must hold."""
+    memory: int = UNLIMITED
+    """Bytes a strategy may take beside the pool."""
 
-    def name(self, row: int) -> str:
-        """Return what to call a row."""
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.vectors)
+
+    def name(self, position: int) -> str:
+        """Return what to call a position."""
+        row = position if self.vectors.order is None else int(self.vectors.order[position])
         return self.names[row] if self.names is not None else f"sample {row}"
 
+    def mean_probs(self) -> NDArray[np.float64]:
+        """Return class probabilities, averaged over the models where there are several, float64 [N, C]."""
+        assert self.probs is not None, "declare needs={'probs'}"
+        wide = np.asarray(self.probs, dtype=np.float64)
+        return wide.mean(axis=0) if wide.ndim == 3 else wide
 
-def as_pool(vectors: ArrayLike | Tensor, *, labelled: ArrayLike | None, names: Sequence[str] | None) -> Pool:
-    """Check vectors and the rows that are labelled already.
+    def has(self, need: str) -> bool:
+        """Whether what a strategy needs (a key of `NEEDS`) was given."""
+        if need == "committee":
+            return self.probs is not None and self.probs.ndim == 3 and len(self.probs) >= 2
+        if need in ("predictions", "models"):
+            given = self.probs is not None and (need == "predictions" or self.has("committee"))
+            return given or (self.probs is None and self._num_known_classes() >= 2)
+        if need == "plan":
+            return bool(self.objectives) or bool(self.constraints)
+        if need == "labelled":
+            return len(self.labelled) > 0
+        if need == "labels":
+            return self.labels is not None and bool((self.labels != UNKNOWN).any())
+        return bool(self.scores) if need == "scores" else getattr(self, need) is not None
 
-    Args:
-        vectors: Any float type, [N, D].
-        labelled: Row numbers, int [L] without repetition, or a mask, bool [N] (True: labelled).
-        names: One for each row.
-
-    Raises:
-        UserError: If there is no vector, one holds NaN or infinity, or the rows or names do not fit.
-    """
-    matrix = torch.as_tensor(vectors if isinstance(vectors, Tensor) else np.asarray(vectors))
-    if matrix.ndim != 2 or matrix.shape[1] == 0:
-        raise UserError(f"embeddings must be a matrix [N, D] with D >= 1, got {list(matrix.shape)}")
-    matrix = matrix.detach().cpu().double()
-    finite = torch.isfinite(matrix).all(dim=1)
-    if not bool(finite.all()):
-        first = int((~finite).int().argmax())
-        raise UserError(
-            f"{int((~finite).sum())} of {len(matrix)} embeddings hold NaN or infinity, first in row {first}; "
-            "embed them again"
-        )
-    if names is not None and len(names) != len(matrix):
-        raise UserError(f"names must be one for each of {len(matrix)} embeddings, got {len(names)}")
-    rows = _rows(labelled, len(matrix))
-    return Pool(
-        vectors=matrix,
-        candidates=np.setdiff1d(np.arange(len(matrix), dtype=np.int64), rows),
-        labelled=rows,
-        names=names,
-    )
-
-
-def _rows(labelled: ArrayLike | None, total: int) -> NDArray[np.int64]:
-    given = np.asarray([] if labelled is None else labelled)
-    if given.dtype == np.bool_:
-        if given.shape != (total,):
-            raise UserError(f"a mask of labelled rows must be [{total}], got {list(given.shape)}")
-        return np.flatnonzero(given).astype(np.int64)
-    if given.size and not np.issubdtype(given.dtype, np.integer):
-        raise UserError(f"labelled must hold row numbers or be a mask, got {given.dtype}")
-    rows = np.unique(given.astype(np.int64))
-    if len(rows) != given.size:
-        raise UserError(f"labelled names {given.size - len(rows)} rows twice")
-    if len(rows) and (rows[0] < 0 or rows[-1] >= total):
-        raise UserError(f"labelled must be row numbers from 0 to {total - 1}, got {rows[0]} to {rows[-1]}")
-    return rows
+    def _num_known_classes(self) -> int:
+        known = np.empty(0, np.int64) if self.labels is None else self.labels[self.labelled]
+        return len(np.unique(known[known != UNKNOWN]))

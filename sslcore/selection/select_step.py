@@ -1,6 +1,7 @@
 """The select step: from embeddings and labels to the samples to label next, with a reason each."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from sslcore.data import read_manifest
 from sslcore.embedding.store import Embeddings, read_embeddings
 from sslcore.labels import read_labels
 from sslcore.monitor import SILENT, Monitor
-from sslcore.selection.picks import Selection
+from sslcore.selection.plan import Tables, resolve
 from sslcore.selection.select import select
+from sslcore.selection.selection import Selection
 from sslcore.selection.strategies import PICKERS
 
 __all__ = ["SelectReport", "select_samples"]
@@ -69,28 +71,57 @@ def select_samples(
         monitor: Told when it is done.
 
     Raises:
-        UserError: If the strategy is unknown, a vector is not finite, or a label file cannot be used.
+        UserError: If the strategy is unknown, a vector is not finite, a label file cannot be used, or a file,
+            column or sample that the plan names is not there.
     """
     check_choice(config.strategy, PICKERS, name="select.strategy")
     stored = read_embeddings(embeddings)
     manifest = read_manifest(dataset)
-    choice = _choose(config, stored, manifest, read_labels(labels, manifest))
-    budget = min(config.budget, len(choice.pool))
+    known = read_labels(labels, manifest)
+    choice = _choose(config, stored, manifest, known)
+    budget = _budget(config, len(choice.pool))
     picked, selection = np.empty(0, np.int64), None
     if budget:
         rows = np.concatenate([choice.labelled, choice.pool])
+        ids = [stored.sample_ids[row] for row in rows]
+        tables = Tables(manifest, labels, ids, _vector_of(stored))
+        objectives, constraints = resolve(config, tables)
         selection = select(
             _unit(stored.vectors[rows]),
             budget,
             strategy=config.strategy,
             labelled=np.arange(len(choice.labelled)),
+            labels=[known.get(each) for each in ids[: len(choice.labelled)]] + [None] * len(choice.pool),
+            objectives=objectives or None,
+            constraints=constraints or None,
+            ids=ids,
             names=[stored.filenames[row] for row in rows],
             seed=config.seed,
+            round=ROUND,
         )
         picked = rows[selection.indices]
     _write(output / "selection.parquet", stored, picked, selection, config)
-    monitor.progress(budget, budget, "picks")
-    return _report(config, choice, budget)
+    monitor.progress(len(picked), len(picked), "picks")
+    return _report(config, choice, selection)
+
+
+def _budget(config: SelectConfig, num_pool: int) -> int:
+    """Return how many may be picked at most; a cost is kept to by a constraint."""
+    if config.budget_cost is not None:
+        return num_pool
+    if config.budget_share is not None:
+        return math.ceil(round(config.budget_share * num_pool, 9))
+    return min(config.budget, num_pool)
+
+
+def _vector_of(stored: Embeddings) -> Callable[[str], NDArray[np.float64] | None]:
+    row_of = {sample_id: row for row, sample_id in enumerate(stored.sample_ids)}
+
+    def vector_of(sample_id: str) -> NDArray[np.float64] | None:
+        row = row_of.get(sample_id)
+        return None if row is None else _unit(stored.vectors[row : row + 1])[0].astype(np.float64)
+
+    return vector_of
 
 
 def _choose(
@@ -144,25 +175,28 @@ def _write(
     pq.write_table(pa.table(columns).replace_schema_metadata(metadata), path)
 
 
-def _report(config: SelectConfig, choice: _Choice, budget: int) -> SelectReport:
+def _report(config: SelectConfig, choice: _Choice, selection: Selection | None) -> SelectReport:
+    num_picked = 0 if selection is None else len(selection.indices)
     figures = {
-        "num_selected": float(budget),
+        "num_selected": float(num_picked),
         "num_pool": float(len(choice.pool)),
         "num_labelled": float(len(choice.labelled)),
         "budget": float(config.budget),
     }
     where = f"the {', '.join(config.splits)} split{'s' if len(config.splits) > 1 else ''}"
     kind = "unlabelled samples" if config.pool == "unlabelled" else "samples"
-    if not budget:
+    if selection is None:
         summary = (
             f"nothing to pick: there are no {kind} in {where}; "
             "set select.splits, or select.pool: all, to pick from others"
         )
     else:
-        summary = f"{budget} of {len(choice.pool)} {kind} in {where} picked by {config.strategy}"
+        summary = f"{num_picked} of {len(choice.pool)} {kind} in {where} picked by {selection.strategy}"
         if choice.labelled.size:
             summary += f", with {len(choice.labelled)} labelled samples given"
-        if budget < config.budget:
+        if selection.stopped:
+            summary += f"; it ended there: {selection.stopped}"
+        elif num_picked < config.budget and config.budget_share is None and config.budget_cost is None:
             summary += f"; the budget of {config.budget} is more than there are"
     if choice.num_without_embedding:
         summary += f"\n{choice.num_without_embedding} samples have no embedding yet; run: sslflow embed"

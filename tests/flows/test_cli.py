@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from PIL import Image
 
 from flows.cli import main
+from tasks.dvc_process import dvc_environment
 from tasks.workspace import Workspace
 
 Run = Callable[..., tuple[int, str, str]]
@@ -140,7 +143,8 @@ def test_a_list_has_a_line_on_each(what: str, run: Run) -> None:
 def test_help_has_an_example(command: str, run: Run) -> None:
     code, out, _ = run(command, "--help")
     assert code == 0
-    assert f"sslflow {command}" in out.split("Example")[1]
+    assert f"sslflow {command}" in out.split("Example:\n")[1].splitlines()[0]
+    assert "\\b" not in out
 
 
 def test_doctor_says_what_is_missing(root: Path, run: Run) -> None:
@@ -148,3 +152,22 @@ def test_doctor_says_what_is_missing(root: Path, run: Run) -> None:
     assert code == 0
     assert "ok  source pictures" in out
     assert "--  report reports/index.html: not made yet" in out
+
+
+@pytest.mark.slow
+def test_a_prefect_server_that_is_late_is_told_in_one_line(
+    make_small_workspace: Callable[[str], Workspace], tmp_path: Path
+) -> None:
+    workspace = make_small_workspace("late")
+    late = {"PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "0", "PREFECT_HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli", "run"],
+        cwd=workspace.root,
+        env={**dvc_environment(), **late},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "failed: Prefect's temporary server did not answer in time" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (workspace.root / "data" / "dataset").exists()

@@ -59,6 +59,16 @@ def test_after_a_flow_dvc_and_the_flow_find_nothing_to_do(
     assert statuses(run_flow(workspace)) == dict.fromkeys(STAGES, "unchanged")
 
 
+def test_the_command_says_so_without_starting_prefect(
+    flown: tuple[Workspace, dict[str, str]], command: Any
+) -> None:
+    done = command(flown[0].root, "sslflow", "run", "--json")
+    assert {each["stage"]: each["status"] for each in json.loads(done.stdout)} == dict.fromkeys(
+        STAGES, "unchanged"
+    )
+    assert "temporary server" not in done.stderr
+
+
 def test_a_flow_is_one_parent_run_with_a_run_per_stage(flown: tuple[Workspace, dict[str, str]]) -> None:
     client = connect(flown[0])
     experiments = [each.experiment_id for each in client.search_experiments()]

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sslcore.selection.distances import Distances
-from sslcore.selection.picks import Picks
+from sslcore.selection.picks import Picks, Strategy
 from sslcore.selection.pool import Pool
 
-__all__ = ["pick"]
+__all__ = ["STRATEGY", "pick"]
 
 MAX_ITERATIONS = 50
 COVERED = -1
@@ -42,11 +42,11 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
         Picks with the columns ``cluster_size`` (candidates in the group; 0 for what only fills the
         budget) and ``centre_distance`` (from the pick to the centre; NaN likewise).
     """
-    x_PD = pool.vectors[pool.candidates]
+    x_PD = torch.from_numpy(pool.vectors.exact(pool.candidates))
     distances = Distances(x_PD)
     covered_P = torch.full((len(x_PD),), math.inf, dtype=torch.float64)
     if len(pool.labelled):
-        covered_P, _ = distances.to_nearest(pool.vectors[pool.labelled])
+        covered_P, _ = distances.to_nearest(torch.from_numpy(pool.vectors.exact(pool.labelled)))
     centres_KD = _seed_centres(distances, covered_P, k, np.random.default_rng(seed))
     squared_P, group_P = _lloyd(distances, centres_KD, covered_P)
     positions, sizes = _nearest_members(squared_P, group_P)
@@ -131,3 +131,11 @@ def _nearest_members(
     positions = order[starts]
     by_size = np.lexsort((positions, -sizes))
     return positions[by_size], sizes[by_size].astype(np.int64)
+
+
+STRATEGY = Strategy(
+    about="the samples nearest to the centres of k groups, largest first; good with few labels"
+    " (Pourahmadi et al. 2021, arxiv.org/abs/2110.12033)",
+    pick=pick,
+    avoids_copies=True,
+)

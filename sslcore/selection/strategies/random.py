@@ -1,23 +1,36 @@
 """Strategy ``random``: every candidate is as likely as any other; what others must beat."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sslcore.selection.picks import Picks
+from sslcore.selection.picks import Picks, Strategy
 from sslcore.selection.pool import Pool
 
-__all__ = ["pick"]
+__all__ = ["STRATEGY", "begin"]
 
 
-def pick(pool: Pool, k: int, *, seed: int) -> Picks:
-    """Draw ``k`` candidates without replacement.
+class _Draw:
+    """Candidates in a random order."""
 
-    A larger ``k`` with the same seed and pool starts with the same picks.
+    def __init__(self, pool: Pool, seed: int) -> None:
+        self.order: NDArray[np.int64] = np.random.default_rng(seed).permutation(pool.candidates)
+        self.done = 0
+
+    def take(self, n: int) -> Picks:
+        drawn = self.order[self.done : self.done + n]
+        self.done += n
+        reason = f"drawn at random from {len(self.order)} samples"
+        return Picks(indices=drawn, reasons=(reason,) * n)
+
+
+def begin(pool: Pool, *, seed: int) -> _Draw:
+    """Draw candidates without replacement.
 
     Args:
         pool: What to pick from.
-        k: How many, at most the candidates.
         seed: Seed of the draw.
     """
-    drawn = np.random.default_rng(seed).permutation(pool.candidates)[:k]
-    reason = f"drawn at random from {len(pool.candidates)} samples"
-    return Picks(indices=drawn, reasons=(reason,) * k)
+    return _Draw(pool, seed)
+
+
+STRATEGY = Strategy(about="drawn at random; what the others must beat", begin=begin)

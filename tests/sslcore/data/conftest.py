@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from sslcore.config import IngestConfig
+from sslcore.data import pool
 from sslcore.data.ingest import IngestReport, ingest
 
 Pixels = npt.NDArray[np.uint8]
@@ -19,6 +20,12 @@ Picture = Callable[..., Pixels]
 WriteImage = Callable[..., Path]
 WriteVideo = Callable[..., Path]
 RunIngest = Callable[..., IngestReport]
+
+
+@pytest.fixture(autouse=True)
+def few_files_are_read_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start no process for each small folder; tests of processes set it to 0."""
+    monkeypatch.setattr(pool, "SMALL_FILES", 300)
 
 
 @pytest.fixture

@@ -76,3 +76,25 @@ def test_a_size_is_needed(samples: SampleDataset) -> None:
 
 def test_the_sampler_knows_its_length() -> None:
     assert len(EpochSampler(5, shuffle=True)) == 5
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # Python 3.12
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_the_position_counts_batches_handed_over_not_those_read_ahead(
+    samples: SampleDataset, num_workers: int
+) -> None:
+    loader = image_loader(samples, batch_size=2, shuffle=True, seed=3, num_workers=num_workers)
+    whole = order(loader, epoch=4)
+    batches = iter(loader)
+    for _ in range(3):
+        next(batches)
+    assert loader.sampler.position == 6
+    resumed = image_loader(samples, batch_size=2, shuffle=True, seed=3)
+    resumed.sampler.load_state_dict(loader.sampler.state_dict())
+    assert order(resumed, epoch=4) == whole[6:]
+    assert order(resumed, epoch=4) == whole
+
+
+def test_a_sampler_of_ones_own_decides(samples: SampleDataset) -> None:
+    sampler = EpochSampler(len(samples), shuffle=False, rank=1, num_ranks=2)
+    assert order(image_loader(samples, batch_size=2, sampler=sampler)) == [1, 3, 5, 7, 9]

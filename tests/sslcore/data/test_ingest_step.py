@@ -24,6 +24,7 @@ RunIngest = Callable[..., object]
 COLUMNS = (
     "sample_id filename source kind sha256 width height label split video frame_index time_seconds shard row"
 ).split()
+MEASURES = ["num_bytes", "sharpness", "brightness", "contrast", "phash"]
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_manifest_has_the_columns_in_order_and_is_sorted(
 ) -> None:
     run_ingest(mixed, tmp_path / "out")
     table = pq.read_table(tmp_path / "out/manifest.parquet")
-    assert table.column_names == [*COLUMNS, "duplicates"]
+    assert table.column_names == [*COLUMNS, "duplicates", *MEASURES, "near_duplicate_of"]
     assert table.column("filename").to_pylist() == [
         "b.png",
         *(f"clips/walk-{index:02d}-mp4.png" for index in (0, 4, 8)),
@@ -129,6 +130,8 @@ def test_dataset_json_counts_everything(mixed: Path, tmp_path: Path, run_ingest:
         "splits": {split: splits.count(split) for split in ("train", "val", "test")},
         "labels_from": "none",
         "source": str(mixed),
+        "num_near_duplicates": 0,
+        "store": {"format": "original"},
     }
     assert read_dataset_info(tmp_path / "out").fingerprint == content["fingerprint"]
 

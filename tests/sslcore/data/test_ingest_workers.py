@@ -15,7 +15,6 @@ from sslcore.data.examine import examine_file
 from sslcore.data.listing import SourceFile, list_source
 from sslcore.data.media import Limits
 from sslcore.data.pool import Examination, examine_files
-from sslcore.errors import UserError
 
 Write = Callable[..., Path]
 LIMITS = Limits(min_side=1, max_megapixels=10.0)
@@ -61,10 +60,13 @@ def test_findings_from_workers_equal_those_from_here(
     assert found == expected
 
 
-def test_few_files_start_no_process(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_below_the_limit_files_are_read_in_this_process(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError("a process was started")
 
+    monkeypatch.setattr(pool, "SMALL_FILES", 300)
     monkeypatch.setattr(subprocess, "Popen", refuse)
     files = list_source(str(source), Path(".")).files
     how = Examination("all", LIMITS, tmp_path)
@@ -76,7 +78,9 @@ import os, signal
 import sslcore.data.worker as worker
 look = worker.examine_file
 def fatal(file, **how):
-    if file.name == "20.png":
+    if file.name in NAMES and not (how["spool"].parent / "tried").exists():
+        if ONCE:
+            (how["spool"].parent / "tried").touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return look(file, **how)
 worker.examine_file = fatal
@@ -100,14 +104,27 @@ def replace_worker(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return replace
 
 
-def test_a_worker_that_dies_is_an_error_that_names_the_file(
+def test_a_file_that_ends_its_process_twice_is_in_quarantine_and_the_others_go_on(
     source: Path, tmp_path: Path, replace_worker: Callable[[str], None]
 ) -> None:
-    replace_worker(FATAL)
+    replace_worker(FATAL.replace("NAMES", "('20.png', '21.png', 'a.mp4')").replace("ONCE", "False"))
     files = list_source(str(source), Path(".")).files
-    how = Examination("all", LIMITS, tmp_path)
-    with pytest.raises(UserError, match=r"reading 20.png was killed by signal 9: .* move the file away"):
-        list(examine_files(files, how, num_workers=2))
+    found = [each for each, _ in examine_files(files, Examination("all", LIMITS, tmp_path), num_workers=2)]
+    assert [each.name for each in found] == [file.name for file in files]
+    crashed = {each.name: each.problem for each in found if each.problem and each.problem.reason == "crashed"}
+    assert sorted(crashed) == ["20.png", "21.png", "a.mp4"]
+    assert "was killed by signal 9, twice" in str(crashed["20.png"])
+    assert sum(each.kind == "image" for each in found) == 40 + 1 - 2
+
+
+def test_a_file_whose_process_was_killed_once_is_read_all_the_same(
+    source: Path, tmp_path: Path, replace_worker: Callable[[str], None]
+) -> None:
+    replace_worker(FATAL.replace("NAMES", "('20.png',)").replace("ONCE", "True"))
+    files = list_source(str(source), Path(".")).files
+    found = [each for each, _ in examine_files(files, Examination("all", LIMITS, tmp_path), num_workers=2)]
+    assert {each.name: each.kind for each in found}["20.png"] == "image"
+    assert (tmp_path / "tried").exists()
 
 
 def test_a_mistake_of_ours_in_a_worker_keeps_its_traceback(

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from sslcore.data import MediaDataset
-from sslcore.errors import UserError
+from sslcore.data import MediaDataset, SampleDataset
+from sslcore.errors import ConfigError, UserError
 
 Write = Callable[..., Path]
 
@@ -76,20 +76,65 @@ def test_when_nothing_can_be_read_it_says_so(tmp_path: Path) -> None:
         MediaDataset(tmp_path)[0]
 
 
-def test_videos_are_counted_and_said_not_to_be_read(
+def test_a_broken_video_is_named_and_left_out(
     tmp_path: Path, write_image: Write, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_image(tmp_path / "a.png")
     (tmp_path / "clip.mp4").write_bytes(b"x")
     with caplog.at_level(logging.WARNING):
-        dataset = MediaDataset(tmp_path)
-    assert (len(dataset), dataset.num_videos_ignored) == (1, 1)
-    assert "1 videos are not read" in caplog.text
+        dataset = MediaDataset(tmp_path, cache=tmp_path / "cache")
+    assert (len(dataset), dataset.num_videos, dataset.unreadable) == (1, 0, {"clip.mp4"})
+    assert "clip.mp4 cannot be read" in caplog.text
 
 
 def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="has no image; accepted are images: "):
+    with pytest.raises(UserError, match="has no image and no video; accepted are images: "):
         MediaDataset(tmp_path)
+
+
+def test_frames_are_those_that_ingest_takes(
+    tmp_path: Path, write_image: Write, write_video: Write, run_ingest: Callable[..., object]
+) -> None:
+    write_image(tmp_path / "source/b/one.png", 1)
+    write_image(tmp_path / "source/c/two.png", 2)
+    write_video(tmp_path / "source/a/clip.mp4", num_frames=30, rate=10)
+    write_video(tmp_path / "source/c/film.mkv", num_frames=12, pts=[0, *range(700, 7700, 637)], seed=1)
+    for frames in ("fps 2", "every 7", "all"):
+        output = tmp_path / frames
+        run_ingest("source", output, frames=frames)
+        dataset = MediaDataset(tmp_path / "source", frames=frames, cache=tmp_path / "cache")
+        ingested = SampleDataset(output)
+        assert dataset.filenames == ingested.manifest["filename"].tolist()
+        assert dataset.labels == [-1 if "-" in name else "bc".index(name[0]) for name in dataset.filenames]
+        for (image, _, name), (expected, _) in zip(dataset, ingested, strict=True):  # type: ignore[call-overload]
+            assert torch.equal(image, expected), name
+
+
+def test_videos_can_be_left_out(tmp_path: Path, write_image: Write, write_video: Write) -> None:
+    write_image(tmp_path / "a.png")
+    write_video(tmp_path / "clip.mp4")
+    assert MediaDataset(tmp_path, frames="none").filenames == ["a.png"]
+    with pytest.raises(ConfigError, match="frames must be all, every N or fps X"):
+        MediaDataset(tmp_path, frames="each")
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # Python 3.12
+@pytest.mark.parametrize("context", ["fork", "forkserver"])
+def test_workers_open_videos_for_themselves(context: str, tmp_path: Path, write_video: Write) -> None:
+    write_video(tmp_path / "clip.mp4", num_frames=20)
+    dataset = MediaDataset(tmp_path, image_size=32, frames="all", cache=tmp_path / "cache")
+    expected = torch.stack([dataset[index][0] for index in range(20)])  # the video is open before the fork
+    order = torch.randperm(20, generator=torch.Generator().manual_seed(0)).tolist()
+    loader: DataLoader[tuple[torch.Tensor, int, str]] = DataLoader(
+        dataset, batch_size=3, sampler=order, num_workers=2, multiprocessing_context=context
+    )
+    assert torch.equal(torch.cat([images for images, _, _ in loader]), expected[order])
+
+
+def test_a_small_image_size_is_applied_to_frames(tmp_path: Path, write_video: Write) -> None:
+    write_video(tmp_path / "clip.mp4", num_frames=2)
+    dataset = MediaDataset(tmp_path, image_size=16, frames="all", cache=tmp_path / "cache")
+    assert dataset[1][0].shape == (3, 16, 16)
 
 
 def test_indices_out_of_range_end_iteration(tmp_path: Path, write_image: Write) -> None:

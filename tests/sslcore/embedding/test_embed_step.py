@@ -82,6 +82,60 @@ def test_only_new_samples_are_computed(
     assert np.allclose(grown.vectors, full.vectors, atol=1e-5)
 
 
+def test_a_killed_run_goes_on_at_the_part(
+    tmp_path: Path, source: Any, backbone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, config = source.ingest(), EmbedConfig(num_workers=0, device="cpu", rows_per_file=2)
+    run(tmp_path / "whole", dataset, backbone, rows_per_file=2)
+    given = {"dataset": dataset, "backbone": backbone, "work": tmp_path / "work"}
+    (tmp_path / "out").mkdir()
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("sslcore.embedding.embed._move_parts", dies)
+        with pytest.raises(KeyboardInterrupt):
+            embed(config, **given, output=tmp_path / "out")
+    (tmp_path / "work" / "part-00002.parquet").unlink()
+    (tmp_path / "work" / ".part-00002.parquet.partial").write_bytes(b"half")
+    report = embed(config, **given, output=tmp_path / "out")
+    assert (report.figures["num_new"], report.figures["num_reused"]) == (1, 4)
+    for part in (tmp_path / "whole").iterdir():
+        assert (tmp_path / "out" / part.name).read_bytes() == part.read_bytes()
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_killed_run_is_taken_over_when_samples_were_added_since(
+    tmp_path: Path, source: Any, backbone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = EmbedConfig(num_workers=0, device="cpu", rows_per_file=2)
+    given: dict[str, Any] = {"backbone": backbone, "work": tmp_path / "work"}
+    (tmp_path / "out").mkdir()
+    with monkeypatch.context() as patched:
+        patched.delattr("sslcore.embedding.embed._move_parts")
+        with pytest.raises(NameError):
+            embed(config, **given, dataset=source.ingest(), output=tmp_path / "out")
+    source.add("aa")  # every later row moves
+    dataset = source.ingest()
+    assert embed(config, **given, dataset=dataset, output=tmp_path / "out").figures["num_new"] == 1
+    whole, _ = run(tmp_path / "whole", dataset, backbone, rows_per_file=2)
+    assert np.allclose(read_embeddings(tmp_path / "out").vectors, whole.vectors, atol=1e-5)
+
+
+def test_other_formats_hold_the_same_vectors(tmp_path: Path, source: Any, backbone: Path) -> None:
+    (source.folder / "images" / "labels.csv").write_text("filename,label\na.png,dog\nc.png,cat\n")
+    got, _ = run(tmp_path / "out", source.ingest(), backbone, rows_per_file=2, formats=("csv", "npy"))
+    assert np.array_equal(np.load(tmp_path / "out" / "embeddings.npy"), got.vectors)
+    header, *rows = [
+        line.split(",") for line in (tmp_path / "out" / "embeddings.csv").read_text().splitlines()
+    ]
+    assert (header[0], header[1], header[-1]) == ("filenames", "embedding_0", "labels")
+    assert [row[0] for row in rows] == got.filenames
+    assert [row[-1] for row in rows] == ["1", "-1", "0", "-1", "-1"]
+    assert np.allclose(np.array([row[1:-1] for row in rows], np.float32), got.vectors)
+
+
 def test_labels_and_names_are_fresh_when_vectors_are_taken_over(
     tmp_path: Path, source: Any, backbone: Path
 ) -> None:

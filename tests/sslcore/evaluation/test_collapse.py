@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from sslcore.evaluation.collapse import effective_rank, feature_std
+from sslcore.evaluation.collapse import alignment, effective_rank, feature_std, uniformity
 
 
 def test_effective_rank_of_an_identity_is_its_size() -> None:
@@ -58,3 +58,29 @@ def test_degenerate_features_have_defined_measures() -> None:
     assert feature_std(torch.ones(1, 4)) == 0
     with pytest.raises(ValueError, match="N, D >= 1"):
         effective_rank(torch.zeros(0, 4))
+
+
+def test_alignment_by_hand() -> None:
+    a = torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]])
+    b = torch.tensor([[5.0, 0.0], [1.0, 0.0], [-1.0, 0.0]])
+    assert alignment(a, b) == pytest.approx((0 + 2 + 4) / 3)
+
+
+def test_uniformity_is_the_mean_over_pairs_by_plain_loops() -> None:
+    x = torch.randn(7, 3, generator=torch.Generator().manual_seed(0))
+    unit = [row / row.norm() for row in x]
+    terms = [
+        math.exp(-2 * float((unit[i] - unit[j]).square().sum())) for i in range(7) for j in range(i + 1, 7)
+    ]
+    assert uniformity(x) == pytest.approx(math.log(sum(terms) / len(terms)), abs=1e-5)
+
+
+def test_one_point_is_not_uniform_at_all() -> None:
+    assert uniformity(torch.ones(5, 4)) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_what_cannot_be_measured_is_said() -> None:
+    with pytest.raises(ValueError, match="at least two samples, got 1"):
+        uniformity(torch.ones(1, 4))
+    with pytest.raises(ValueError, match="row for row"):
+        alignment(torch.ones(2, 4), torch.ones(3, 4))

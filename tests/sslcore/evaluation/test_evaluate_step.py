@@ -113,7 +113,22 @@ def test_plots_say_what_was_predicted(tmp_path: Path, inputs: Any) -> None:
     assert right == pytest.approx(document["knn"]["backbone"], abs=1e-6)
     comparison = pd.read_csv(tmp_path / "out" / "plots" / "comparison.csv")
     assert list(comparison.columns) == ["features", "measure", "accuracy"]
-    assert len(comparison) == 7
+    assert len(comparison) == 10
+    curve = pd.read_csv(tmp_path / "out" / "plots" / "label_efficiency.csv")
+    assert curve["labels"].max() == document["num_train"]
+    last = curve[(curve["labels"] == document["num_train"]) & (curve["measure"] == "knn")]
+    assert last["accuracy"].tolist() == [document["knn"]["backbone"]]
+
+
+def test_intervals_hold_the_accuracies_and_differences(tmp_path: Path, inputs: Any, champion: Path) -> None:
+    document, _ = run(tmp_path / "out", inputs, champion)
+    for measure in ("knn", "knn_plain", "linear_probe"):
+        for name, (low, high) in document["intervals"][measure].items():
+            value = document[measure][name]
+            assert low <= (value["accuracy"] if name == "champion" else value) <= high
+    assert list(document["differences"]["knn_val"]) == ["champion"]
+    found = document["differences"]["knn"]["raw_pixels"]["estimate"]
+    assert found == pytest.approx(document["knn"]["backbone"] - document["knn"]["raw_pixels"], abs=2e-6)
 
 
 def test_without_labels_it_succeeds_with_a_note(tmp_path: Path, unlabelled: Any, champion: Path) -> None:

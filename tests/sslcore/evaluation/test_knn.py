@@ -91,3 +91,10 @@ def test_wrong_arguments_are_named() -> None:
         knn_predict(bank, labels, bank, num_classes=1)
     with pytest.raises(ValueError, match="one label for each"):
         knn_accuracy(bank, labels, bank, labels[:1], num_classes=2)
+
+
+def test_plain_knn_counts_heads() -> None:
+    bank = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.6, 0.8]])
+    labels, query = torch.tensor([0, 1, 1]), torch.tensor([[1.0, 0.0]])
+    assert knn_predict(bank, labels, query, num_classes=2, k=3).tolist() == [0]
+    assert knn_predict(bank, labels, query, num_classes=2, k=3, weighted=False).tolist() == [1]

@@ -35,7 +35,7 @@ def test_the_member_nearest_to_each_mean_is_picked_largest_group_first() -> None
 
 def test_groups_with_a_labelled_sample_are_left_alone() -> None:
     vectors, group = blobs([20, 20, 20, 20])
-    got = select(vectors, 2, labelled=[0, 45])  # one of group 0, one of group 2
+    got = select(vectors, 2, strategy="kmeans", labelled=[0, 45])  # one of group 0, one of group 2
     assert sorted(group[got.indices].tolist()) == [1, 3]
     assert got.reasons[0] == "nearest to the centre of a group of 20 samples, none of them labelled yet"
 
@@ -82,6 +82,8 @@ def test_a_group_that_runs_empty_moves_to_the_farthest_candidate() -> None:
 
 def test_the_seed_decides() -> None:
     vectors = np.random.default_rng(0).normal(size=(300, 4))
-    first, again, other = (select(vectors, 10, seed=seed).indices.tolist() for seed in (1, 1, 2))
+    first, again, other = (
+        select(vectors, 10, strategy="kmeans", seed=seed).indices.tolist() for seed in (1, 1, 2)
+    )
     assert first == again
     assert first != other

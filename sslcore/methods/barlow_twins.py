@@ -1,0 +1,71 @@
+"""Barlow Twins: each dimension agrees between the views, and with no other dimension.
+
+Zbontar, Jing, Misra, LeCun, Deny: Barlow Twins: Self-Supervised Learning via Redundancy Reduction, 2021,
+https://arxiv.org/abs/2103.03230.
+
+Different here: SGD by default instead of LARS. The three 8192-wide layers of the projection head are the
+paper's and more than 140 million weights: for small images and backbones take 2048.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from sslcore.config import StageConfig
+from sslcore.heads import ProjectionHead
+from sslcore.losses import barlow_twins
+from sslcore.methods.method import Method
+from sslcore.methods.rates import scaled_lr
+from sslcore.methods.view_count import check_views
+
+__all__ = ["BarlowTwins", "BarlowTwinsOptions"]
+
+
+class BarlowTwinsOptions(StageConfig):
+    """Settings of Barlow Twins."""
+
+    off_diagonal_weight: float = Field(default=5e-3, ge=0)
+    """What a squared correlation of two different dimensions weighs (lambda)."""
+    hidden_dim: int = Field(default=8192, ge=1)
+    """Width of the two hidden layers of the projection head."""
+    out_dim: int = Field(default=8192, ge=1)
+    """Width of the projections."""
+    num_layers: int = Field(default=3, ge=1)
+    """Linear layers of the projection head."""
+
+
+class BarlowTwins(Method):
+    """A backbone with a wide projection head.
+
+    Args:
+        backbone: From [B, C, H, W] to features [B, embed_dim], with the attribute ``embed_dim``.
+        options: Settings; the defaults are the paper's.
+    """
+
+    Options: ClassVar[type[StageConfig]] = BarlowTwinsOptions
+    name = "barlowtwins"
+    summary = "dimensions agree and do not repeat; Zbontar et al. 2021, https://arxiv.org/abs/2103.03230"
+    views_name = "barlowtwins"
+
+    def __init__(self, backbone: nn.Module, options: BarlowTwinsOptions | None = None) -> None:
+        super().__init__()
+        options = options or BarlowTwinsOptions()
+        width = int(backbone.embed_dim)  # type: ignore[arg-type]
+        self.backbone = backbone
+        self.projection_head = ProjectionHead(
+            width, options.hidden_dim, options.out_dim, options.num_layers, out_norm="none", out_bias=False
+        )
+        self.off_diagonal_weight = options.off_diagonal_weight
+
+    def forward(self, views: Sequence[Tensor]) -> Tensor:
+        """Return the loss of two views, each [B, C, H, W]."""
+        check_views(views, self.name, least=2, most=2)
+        z_a, z_b = (self.projection_head(self.backbone(view)) for view in views)
+        return barlow_twins(z_a, z_b, off_diagonal_weight=self.off_diagonal_weight)
+
+    @staticmethod
+    def default_lr(optimizer: str, batch_size: int) -> float:
+        """Return the peak learning rate for a batch size; the paper's is LARS 0.2 at 256 samples."""
+        return scaled_lr(optimizer, batch_size, sgd=0.12, lars=0.2)

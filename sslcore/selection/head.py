@@ -1,0 +1,206 @@
+"""A small classifier on the embeddings, for strategies that ask a model when there is none.
+
+Multinomial logistic regression with an L2 penalty. As in Gupte et al., "Revisiting Active Learning in the
+Era of Vision Foundation Models", TMLR 2024, https://arxiv.org/abs/2401.14555, a linear head on frozen
+features is what active learning needs. With an L2 penalty the weights are sums of labelled vectors, so with
+fewer labels than dimensions it is solved in their span, exactly, with L numbers per class in place of D.
+
+Shapes: N vectors, L labelled, D dimensions, C classes seen, M members.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from sslcore.errors import UserError
+from sslcore.selection.pool import UNKNOWN, Pool
+
+__all__ = ["Head", "committee", "fit_head", "known_labels", "pool_head", "predictions", "scaled", "steady"]
+
+# Of |W|^2 / 2 beside the sum of the cross-entropies: 1 / C of other libraries, with C = 10.
+PENALTY = 0.1
+MAX_ITERATIONS = 500
+NUM_MEMBERS = 10
+# Figures are rounded to multiples of this before they are compared: threads add in different orders.
+QUANTUM = 2.0**-24
+
+
+@dataclass(frozen=True)
+class Head:
+    """A fitted classifier: probabilities are softmax(x W' + b)."""
+
+    weight_CD: NDArray[np.float64]
+    """Weights [C, D], for vectors as `scaled` gives them."""
+    bias_C: NDArray[np.float64]
+    """Biases [C]."""
+    classes: NDArray[np.int64]
+    """Number of each class in the pool, ascending [C]: only those seen have a place."""
+
+    def logits(self, x_ND: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scores of the classes, [N, C]."""
+        scores: NDArray[np.float64] = x_ND @ self.weight_CD.T + self.bias_C
+        return scores
+
+    def probs(self, x_ND: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the class probabilities, [N, C]."""
+        logits = self.logits(x_ND)
+        powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        shares: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
+        return shares
+
+
+def steady(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round, so that what is equal but for the order of additions is equal: ties are ties."""
+    rounded: NDArray[np.float64] = np.round(values / QUANTUM) * QUANTUM
+    return rounded
+
+
+def scaled(pool: Pool) -> NDArray[np.float64]:
+    """Return all vectors, shifted to mean 0 and scaled to a mean squared length of 1, [N, D].
+
+    The head's answer then does not depend on the scale or the middle of the embeddings. Vectors that are
+    all alike become 0.
+    """
+    x_ND = pool.vectors.exact(np.arange(len(pool)))
+    x_ND -= x_ND.mean(axis=0)
+    size = math.sqrt(float(np.einsum("nd,nd->n", x_ND, x_ND).mean()))
+    return x_ND / size if size > 0 else x_ND
+
+
+def known_labels(pool: Pool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the labelled positions whose class is known, and their classes."""
+    if pool.labels is None:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    rows = pool.labelled[pool.labels[pool.labelled] != UNKNOWN]
+    return rows, pool.labels[rows]
+
+
+def fit_head(
+    x_LD: NDArray[np.float64],
+    labels_L: NDArray[np.int64],
+    *,
+    penalty: float = PENALTY,
+    weights_L: NDArray[np.float64] | None = None,
+) -> Head:
+    """Fit the classifier that minimizes sum of cross-entropies + penalty / 2 |W|^2 (biases are free).
+
+    There is one minimum, so neither the start nor the order of rows matters.
+
+    Args:
+        x_LD: Vectors, at least one.
+        labels_L: Their classes, any numbers.
+        penalty: Above 0.
+        weights_L: Weight of each vector, above 0; None weighs all 1.
+    """
+    classes, target_L = np.unique(labels_L, return_inverse=True)
+    weight_L = np.ones(len(x_LD)) if weights_L is None else weights_L
+    with _one_thread():
+        x = torch.from_numpy(np.ascontiguousarray(x_LD))
+        # In the span of the vectors: x = r q' with orthonormal q, so that |W| = |W q|.
+        basis, rows = torch.linalg.qr(x.T) if len(x) < x.shape[1] else (None, x.T)
+        weight, bias = _minimize(
+            rows.T.contiguous(), torch.from_numpy(target_L), torch.from_numpy(weight_L), len(classes), penalty
+        )
+        weight = weight if basis is None else weight @ basis.T
+    return Head(weight.numpy(), bias.numpy(), classes)
+
+
+def _minimize(
+    x_LR: Tensor, target_L: Tensor, weight_L: Tensor, num_classes: int, penalty: float
+) -> tuple[Tensor, Tensor]:
+    weight = torch.zeros(num_classes, x_LR.shape[1], dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros(num_classes, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS(
+        [weight, bias],
+        max_iter=MAX_ITERATIONS,
+        history_size=20,
+        tolerance_grad=1e-9,
+        tolerance_change=1e-14,
+        line_search_fn="strong_wolfe",
+    )
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        entropies = cross_entropy(x_LR @ weight.T + bias, target_L, reduction="none")
+        loss: Tensor = (entropies @ weight_L + 0.5 * penalty * weight.square().sum()) / len(x_LR)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
+        return loss
+
+    with torch.enable_grad():
+        optimizer.step(closure)  # type: ignore[no-untyped-call]  # torch leaves LBFGS.step untyped
+    return weight.detach(), bias.detach()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Add in one order, whatever the number of threads: small differences would grow while minimizing."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def pool_head(pool: Pool, x_ND: NDArray[np.float64]) -> Head:
+    """Fit the classifier on what is labelled in the pool.
+
+    Args:
+        pool: With labels of two classes at least.
+        x_ND: Its vectors, as `scaled` gives them.
+
+    Raises:
+        UserError: If fewer than two classes are known.
+    """
+    rows, labels = _enough(pool)
+    return fit_head(x_ND[rows], labels)
+
+
+def _enough(pool: Pool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    rows, labels = known_labels(pool)
+    num_classes = len(np.unique(labels))
+    if num_classes < 2:
+        raise UserError(
+            "a classifier on the embeddings needs labels= of at least two classes among the labelled rows, "
+            f"got {num_classes}; label some first (strategy 'auto' does), or give probs="
+        )
+    return rows, labels
+
+
+def predictions(pool: Pool) -> NDArray[np.float64]:
+    """Return class probabilities of all positions, rounded for ties: those given, or a fitted head's, [N, C].
+
+    Raises:
+        UserError: If none are given and fewer than two classes are known.
+    """
+    if pool.probs is not None:
+        return steady(pool.mean_probs())
+    x_ND = scaled(pool)
+    return steady(pool_head(pool, x_ND).probs(x_ND))
+
+
+def committee(pool: Pool, *, seed: int) -> NDArray[np.float64]:
+    """Return class probabilities by several models, rounded for ties: given, or fitted ones', [M, N, C].
+
+    Fitted are `NUM_MEMBERS` heads, each with weights of its own on the labelled samples (Rubin, "The
+    Bayesian Bootstrap", 1981): as a bootstrap, but no class is ever left out.
+
+    Raises:
+        UserError: If those given are of one model, or none are and fewer than two classes are known.
+    """
+    if pool.probs is not None:
+        if not pool.has("committee"):
+            raise UserError("a committee needs probs= of several models, [M, N, C] with M >= 2, or labels=")
+        return steady(np.asarray(pool.probs, dtype=np.float64))
+    rows, labels = _enough(pool)
+    x_ND, rng = scaled(pool), np.random.default_rng(seed)
+    weights = rng.exponential(size=(NUM_MEMBERS, len(rows)))
+    heads = [fit_head(x_ND[rows], labels, weights_L=each) for each in weights]
+    return steady(np.stack([head.probs(x_ND) for head in heads]))

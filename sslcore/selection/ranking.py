@@ -1,0 +1,69 @@
+"""Picks in the order of one figure: what the simplest strategies are."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sslcore.selection.picks import Picks
+from sslcore.selection.pool import Pool
+
+__all__ = ["Ranked", "unsure_reason"]
+
+
+class Ranked:
+    """Candidates by a score, highest first, ties to the lowest position."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        scores_N: NDArray[np.float64],
+        *,
+        column: str,
+        reason: Callable[[int], str],
+        second_N: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Sort once.
+
+        Args:
+            pool: What to pick from.
+            scores_N: Of all positions, not only candidates.
+            column: What the score is called.
+            reason: In words, for a position.
+            second_N: Decides between equal scores, before the position does.
+        """
+        at = pool.candidates
+        keys = (at, -scores_N[at]) if second_N is None else (at, -second_N[at], -scores_N[at])
+        self.order: NDArray[np.int64] = at[np.lexsort(keys)]
+        self.scores, self.column, self.reason = scores_N, column, reason
+        self.done = 0
+
+    def take(self, n: int) -> Picks:
+        """Return the next ``n``."""
+        picked = self.order[self.done : self.done + n]
+        self.done += n
+        return Picks(
+            indices=picked,
+            reasons=tuple(self.reason(int(position)) for position in picked),
+            columns={self.column: self.scores[picked]},
+        )
+
+
+def unsure_reason(pool: Pool, p_NC: NDArray[np.float64], what: str) -> Callable[[int], str]:
+    """Return what puts into words that a model is unsure of a position.
+
+    Args:
+        pool: Knows the names of the classes, where the head was fitted on its labels.
+        p_NC: Probabilities.
+        what: The measure, for the sentence (``smallest margin``).
+    """
+    source = "the model" if pool.probs is not None else "a classifier fitted on the labels"
+
+    def reason(position: int) -> str:
+        first, second = np.argsort(-p_NC[position], kind="stable")[:2]
+        return (
+            f"{what}: {source} gives {p_NC[position, first]:.2f} to its first class "
+            f"and {p_NC[position, second]:.2f} to its second"
+        )
+
+    return reason
