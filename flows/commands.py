@@ -39,7 +39,7 @@ as_json = click.option(
 
 def add_commands(group: click.Group) -> None:
     """Add them to the command line."""
-    for command in (list_names, models, label, search, views, ui, doctor, dump):
+    for command in (list_names, models, label, search, ui, doctor, dump, views):
         group.add_command(command)
 
 
@@ -209,6 +209,8 @@ def _device() -> Finding:
 
 
 def _workspace_findings() -> list[Finding]:
+    from tasks.versioning import is_path
+
     try:
         workspace = Workspace.find()
         params = workspace.params()
@@ -216,7 +218,7 @@ def _workspace_findings() -> list[Finding]:
         return [(False, "workspace", str(error))]
     found: list[Finding] = [(True, f"workspace {workspace.root}", "")]
     source = params.ingest.source
-    there = source.startswith("torchvision:") or (workspace.root / Path(source).expanduser()).exists()
+    there = not is_path(source) or (workspace.root / Path(source).expanduser()).exists()
     found.append((there, f"source {source}", "not there; set ingest.source in params.yaml"))
     whole = (workspace.root / "reports" / "index.html").is_file()
     found.append((whole, "report reports/index.html", "not made yet: 'sslflow run' or 'dvc repro'"))

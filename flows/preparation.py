@@ -7,7 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.launch import holding
-from tasks.versioning import check_source_dep, hide_unreadable, require_dvc, set_source
+from tasks.versioning import (
+    LISTING,
+    check_source_dep,
+    hide_unreadable,
+    refresh_listing,
+    require_dvc,
+    set_source,
+)
 from tasks.workspace import Workspace
 
 __all__ = ["prepared"]
@@ -40,6 +47,8 @@ def prepared(
             )
         params = place.params()
         check_source_dep(place.root, params)
+        if refresh_listing(place.root, params):
+            log.info("%s has changed: %s", params.ingest.source, LISTING)
         for name in hide_unreadable(place.root, params.ingest.source):
             log.warning("%s cannot be read; DVC is told to ignore it (.dvcignore)", name)
         yield place

@@ -178,12 +178,18 @@ def list_versions(client: "MlflowClient") -> list[Version]:
 def fetch_version(client: "MlflowClient", workspace: Workspace, version: str) -> Path:
     """Return a folder with a version's backbone.safetensors and model.json, kept under .state/models/.
 
+    Args:
+        client: Of the registry.
+        workspace: Where to keep it.
+        version: Its number, or an alias such as champion.
+
     Raises:
         UserError: If there is no such version.
     """
     import mlflow
 
     known = {each.version: each for each in list_versions(client)}
+    version = next((each.version for each in known.values() if version in each.aliases), version)
     if version not in known:
         raise UserError(f"{BACKBONE} has no version {version}; there are: {', '.join(known) or 'none'}")
     folder = workspace.state / "models" / known[version].model_id

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sslcore.config import Params
 from sslcore.errors import TrainingInterrupted, UserError
 from tasks.fingerprints import WHOLE, Plan, plan_stage
 from tasks.lifeline import watch_launcher
@@ -84,8 +85,10 @@ def _run(workspace: Workspace, plan: Plan, overrides: Sequence[str]) -> tuple[St
     tracker = Tracker(workspace, params, plan)
     places = {name: plan.place(plan.stage, name) for name in OUTPUTS[plan.stage]}
     monitor = make_monitor(tracker)
-    champion = _champion(workspace, tracker) if plan.stage == "evaluate" else None
     try:
+        if plan.stage == "pretrain":
+            params = _with_fetched_weights(workspace, tracker, params)
+        champion = _champion(workspace, tracker) if plan.stage == "evaluate" else None
         with replacing(places) as output:
             given = Surroundings(workspace, plan, output, monitor, champion)
             report = STEPS[plan.stage](params, given)
@@ -124,6 +127,23 @@ def _to_registry(workspace: Workspace, plan: Plan, tracker: Tracker, report: Ste
                 champion=judged.champion_accuracy,
             )
             log.info("%s", line)
+
+
+def _with_fetched_weights(workspace: Workspace, tracker: Tracker, params: Params) -> Params:
+    """Fetch ``pretrain.weights: registry:VERSION`` (or an alias) and name the folder in its place."""
+    from tasks.registry import fetch_version
+
+    prefix, _, version = (params.pretrain.weights or "").partition(":")
+    if prefix != "registry":
+        return params
+    folder: Path | None = None
+    if tracker.client is not None:
+        with tracker.answering(f"fetch version {version}"):
+            folder = fetch_version(tracker.client, workspace, version)
+    if folder is None:
+        raise UserError(f"pretrain.weights: registry:{version} cannot be fetched, MLflow does not answer")
+    weights = {"weights": os.path.relpath(folder)}
+    return params.model_copy(update={"pretrain": params.pretrain.model_copy(update=weights)})
 
 
 def _champion(workspace: Workspace, tracker: Tracker) -> Path | None:

@@ -10,13 +10,25 @@ from pathlib import Path
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from sslcore.config import Params
+from sslcore.data.remote import RemoteFolder, is_remote
 from sslcore.errors import UserError
 from tasks.dvc_process import dvc_command, dvc_environment, explain
 from tasks.params_file import load_commented, params_text, save_commented
 
-__all__ = ["check_source_dep", "create_workspace", "hide_unreadable", "is_path", "require_dvc", "set_source"]
+__all__ = [
+    "LISTING",
+    "check_source_dep",
+    "create_workspace",
+    "hide_unreadable",
+    "is_path",
+    "refresh_listing",
+    "require_dvc",
+    "set_source",
+]
 
 _SOURCE_DEP = "${ingest.source}"
+LISTING = "data/source.listing"
+"""Stands for a remote source: what is there, in four lines that change when it does."""
 _DEFAULT_SOURCE = "data/source"
 _HIDDEN_BEGIN = "# sslflow: files of the source that nobody can read; DVC stops at them, ingest counts them"
 _HIDDEN_END = "# sslflow: end"
@@ -42,7 +54,10 @@ def create_workspace(directory: Path, source: str | None = None) -> list[str]:
     if root.exists() and not root.is_dir():
         raise UserError(f"{directory} is a file; name a folder")
     place = _DEFAULT_SOURCE if source is None else _as_stored(root, source, base=Path.cwd())
+    listing = RemoteFolder(place, {}).fingerprint() if is_remote(place) else None
     root.mkdir(parents=True, exist_ok=True)
+    if listing is not None:
+        _write_listing(root, listing)
     said = _start_dvc(root)
     (root / "params.yaml").write_text(params_text(place), encoding="utf-8")
     for name in ("dvc.yaml", "prefect.yaml", "prefect.toml"):
@@ -123,8 +138,32 @@ def require_dvc(workspace: Path) -> None:
 
 
 def is_path(source: str) -> bool:
-    """Whether a source is a folder or file, and not a data set by name."""
-    return not source.startswith("torchvision:")
+    """Whether a source is a folder or file here, and not a data set by name or a remote folder."""
+    return not source.startswith("torchvision:") and not is_remote(source)
+
+
+def refresh_listing(workspace: Path, params: Params) -> bool:
+    """Look what a remote source has now, and write it down for DVC if that has changed.
+
+    Returns:
+        Whether it has.
+
+    Raises:
+        UserError: If the source cannot be listed.
+    """
+    source = params.ingest.source
+    if not is_remote(source):
+        return False
+    return _write_listing(workspace, RemoteFolder(source, params.ingest.storage_options).fingerprint())
+
+
+def _write_listing(workspace: Path, lines: str) -> bool:
+    path = workspace / LISTING
+    if path.is_file() and path.read_text(encoding="utf-8") == lines:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(lines, encoding="utf-8")
+    return True
 
 
 def set_source(workspace: Path, source: str, *, base: Path | None = None) -> str:
@@ -147,6 +186,9 @@ def set_source(workspace: Path, source: str, *, base: Path | None = None) -> str
     section = params.setdefault("ingest", CommentedMap())
     if not isinstance(section, dict):
         raise UserError(f"{params_path}: ingest must hold settings such as 'source: data/source'")
+    if is_remote(source):
+        options = section.get("storage_options") or {}
+        _write_listing(workspace, RemoteFolder(source, dict(options)).fingerprint())
     if section.get("source") != place:
         section["source"] = place
         save_commented(params, params_path)
@@ -175,18 +217,28 @@ def _write_source_dep(workspace: Path, source: str) -> None:
     stage = content.get("stages", {}).get("ingest")
     if not isinstance(stage, CommentedMap):
         raise UserError(f"{path} has no stage 'ingest'; make a new one with 'sslflow init DIR' and compare")
-    deps = stage.get("deps", [])
-    if is_path(source) == (_SOURCE_DEP in deps):
+    deps = stage.get("deps", CommentedSeq())
+    before = list(deps)
+    for other in {_SOURCE_DEP, LISTING} - {_dep_of(source)}:
+        if other in deps:
+            deps.remove(other)
+    wanted = _dep_of(source)
+    if wanted is not None and wanted not in deps:
+        deps.insert(0, wanted)
+    if list(deps) == before:
         return
-    if not is_path(source):
-        deps.remove(_SOURCE_DEP)
-        if not deps:
-            del stage["deps"]
-    elif deps:
-        deps.insert(0, _SOURCE_DEP)
-    else:
-        stage.insert(list(stage).index("cmd") + 1, "deps", CommentedSeq([_SOURCE_DEP]))
+    if not deps:
+        del stage["deps"]
+    elif "deps" not in stage:
+        stage.insert(list(stage).index("cmd") + 1, "deps", deps)
     save_commented(content, path)
+
+
+def _dep_of(source: str) -> str | None:
+    """Return the dependency that stands for a source in dvc.yaml."""
+    if is_remote(source):
+        return LISTING
+    return _SOURCE_DEP if is_path(source) else None
 
 
 def check_source_dep(workspace: Path, params: Params) -> None:
@@ -200,8 +252,10 @@ def check_source_dep(workspace: Path, params: Params) -> None:
     deps = stage.get("deps") or []
     if is_path(source) and not (workspace / Path(source).expanduser()).exists():
         raise UserError(f"ingest.source {source} does not exist; name another with 'sslflow run --source S'")
-    if is_path(source) != (_SOURCE_DEP in deps or source in deps):
-        wrong = "does not depend on the source" if is_path(source) else "depends on a source that is no path"
+    wanted = _dep_of(source)
+    found = {_SOURCE_DEP if dep == source else dep for dep in deps} & {_SOURCE_DEP, LISTING}
+    if found != ({wanted} if wanted else set()):
+        wrong = "depends on a source that is no path" if wanted is None else "does not depend on the source"
         raise UserError(
             f"dvc.yaml: ingest {wrong} ({source}); type 'sslflow run --source {source}' to put it right"
         )

@@ -83,7 +83,7 @@ def build_backbone(
             module = build_architecture(describe_architecture(name, image_size=image_size))
     module.embed_dim = _embed_dim(module, name, image_size)  # type: ignore[assignment]
     if weights is not None:
-        classifiers = () if is_factory(name) else _classifiers(name, image_size)
+        classifiers = () if is_factory(name) or name.startswith("vit-") else _classifiers(name, image_size)
         load_weights(module, weights, backbone=name, classifiers=classifiers)
     return module
 
@@ -141,10 +141,10 @@ def _small_stem(stride: int) -> dict[str, dict[str, Any]]:
 
 def build_architecture(architecture: Architecture) -> nn.Module:
     """Build the network that an Architecture describes, with random weights."""
-    if architecture.cls == CREATE_MODEL:
-        return build_timm(architecture.kwargs)
     if architecture.cls == TIMM_VIT:
         return VisionTransformer.from_timm_kwargs(architecture.kwargs)
+    if architecture.cls == CREATE_MODEL:
+        return build_timm(architecture.kwargs)
     kwargs = {key: _named(value) if key == "block" else value for key, value in architecture.kwargs.items()}
     module = cast(nn.Module, _named(architecture.cls)(**kwargs))
     for place, made in architecture.edits.items():

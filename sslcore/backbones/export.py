@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from sslcore.errors import UserError
+
 __all__ = ["export_graph"]
 
 log = logging.getLogger(__name__)
@@ -53,7 +55,7 @@ def _with_free_sides(
             backbone, (images,), dynamic_shapes=({0: Dim.AUTO, **free},), strict=False
         )
         close = torch.allclose(program.module()(other), backbone(other), rtol=1e-3, atol=1e-4)
-    except (AssertionError, RuntimeError, ValueError) as error:
+    except (AssertionError, RuntimeError, ValueError, UserError) as error:
         log.info("height and width stay fixed in the exported graph: %s", str(error).splitlines()[0])
         return None
     return program if close else None

@@ -83,9 +83,11 @@ def save_backbone(
 def _describe(module: nn.Module, backbone: str, image_size: int) -> Architecture:
     if isinstance(module, VisionTransformer):
         return Architecture(TIMM_VIT, module.timm_kwargs())
-    if is_factory(backbone):
-        return Architecture(backbone)
-    return describe_architecture(backbone, image_size=image_size)
+    return (
+        Architecture(backbone)
+        if is_factory(backbone)
+        else describe_architecture(backbone, image_size=image_size)
+    )
 
 
 def read_model_info(folder: Path) -> ModelInfo:

@@ -100,6 +100,10 @@ class VisionTransformer(nn.Module):
         ConfigError: If the sizes do not fit each other.
     """
 
+    pos_embed: Tensor
+    reg_token: nn.Parameter | None
+    mask_token: nn.Parameter | None
+
     def __init__(
         self,
         *,

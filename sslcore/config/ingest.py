@@ -1,6 +1,6 @@
 """Config of the ingest stage."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -8,7 +8,7 @@ from sslcore.config.base import StageConfig
 
 __all__ = ["FRAMES_PATTERN", "IngestConfig", "StoreConfig"]
 
-FRAMES_PATTERN = r"^(all|every [1-9]\d*|fps (\d+(\.\d+)?|\.\d+))$"
+FRAMES_PATTERN = r"^(all|every [1-9]\d*|fps (\d+(\.\d+)?|\.\d+)|keyframes|scenes)$"
 
 
 class StoreConfig(StageConfig):
@@ -26,14 +26,23 @@ class IngestConfig(StageConfig):
     """Where images come from and what becomes of them."""
 
     source: str = Field(min_length=1)
-    """A folder, a video, a text file of paths (.txt), or torchvision:NAME?arg=value&arg=value (which
-    downloads to .state/torchvision unless root says otherwise)."""
+    """A folder, a video, a text file of paths (.txt), a remote folder (s3://bucket/prefix and what else
+    fsspec knows), or torchvision:NAME?arg=value&arg=value (which downloads to .state/torchvision unless root
+    says otherwise)."""
+    storage_options: dict[str, Any] = {}
+    """Options of a remote source's file system, such as {endpoint_url: "https://minio.lan"}. Credentials
+    belong into the environment (AWS_ACCESS_KEY_ID and so on), not here."""
     labels: str = "auto"
-    """Where labels come from: auto (labels.csv in the source, else class folders one level deep, else
-    none), none, a .csv file inside the source with filename,label, or a pattern of the path with *, **, ?
-    and {label}, such as train/{label}/*. Labels in heldout.csv are hidden: only evaluate sees them."""
+    """Where labels come from: auto (labels.csv or labels.parquet in the source, else class folders one
+    level deep, else none), none, a .csv or .parquet file inside the source with filename,label, a .json file
+    of COCO, or a pattern of the path with *, **, ? and {label}, such as train/{label}/*. Labels in
+    heldout.csv are hidden: only evaluate sees them."""
+    metadata: str = "auto"
+    """A .csv or .parquet file inside the source with filename and further columns, which are kept in
+    metadata.parquet; auto takes metadata.csv or metadata.parquet if one is there, none takes none."""
     frames: str = Field(default="fps 1", pattern=FRAMES_PATTERN)
-    """Which frames of a video become samples: all, every N, or fps X (X frames per second)."""
+    """Which frames of a video become samples: all, every N, fps X (X frames per second), keyframes (those
+    stored whole), or scenes (the first frame of each)."""
     min_side: int = Field(default=8, ge=1)
     """Images with a side shorter than this many pixels go to quarantine."""
     max_megapixels: float = Field(default=100.0, gt=0)

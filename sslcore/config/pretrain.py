@@ -44,7 +44,7 @@ class PretrainConfig(StageConfig):
     """Name of the network that is kept; `sslflow list backbones` shows them."""
     weights: str | None = None
     """Weights to start from instead of random ones: a .safetensors or .pt file, a folder with a saved
-    backbone, or torchvision:DEFAULT; null for none."""
+    backbone, registry:VERSION (continued pre-training), or torchvision:DEFAULT; null for none."""
     views: str = "auto"
     """Name of the set of augmentations (`sslflow list views` shows them); auto takes the method's own."""
     view_options: dict[str, Any] = Field(default_factory=dict)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sslcore.data.collate import ViewsCollate
     from sslcore.data.dataset import SampleDataset
+    from sslcore.data.dataset_source import ingest_dataset
     from sslcore.data.decode import decode_image, decode_resized
     from sslcore.data.ingest import IngestReport
     from sslcore.data.loader import ImageLoader, image_loader
@@ -29,6 +30,7 @@ __all__ = [
     "decode_image",
     "decode_resized",
     "image_loader",
+    "ingest_dataset",
     "read_dataset_info",
     "read_manifest",
 ]
@@ -46,6 +48,7 @@ _MODULES = {
     "decode_image": "decode",
     "decode_resized": "decode",
     "image_loader": "loader",
+    "ingest_dataset": "dataset_source",
     "read_dataset_info": "manifest",
     "read_manifest": "manifest",
 }

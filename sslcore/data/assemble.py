@@ -160,7 +160,7 @@ class _Rows:
 
     def notes(self) -> list[str]:
         """Return what is odd about the labels."""
-        notes = []
+        notes = list(self._labels.notes)
         if self._num_conflicts:
             notes.append(f"{self._num_conflicts} images lie under several labels, the first is taken")
         for source in (self._labels, self._heldout):

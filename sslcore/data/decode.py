@@ -149,7 +149,7 @@ def finish_image(image: Image.Image, data: bytes) -> Image.Image:
     try:
         image.load()
         turn = _UPRIGHT.get(_orientation(image))
-        image = _to_rgb(image)
+        image = to_rgb(image)
     except DECODER_ERRORS as error:
         raise _explain(data, error, "pixels") from error
     return image if turn is None else image.transpose(turn)
@@ -163,7 +163,8 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Return an image of any mode as 8-bit RGB: transparency over white, more than 8 bits scaled."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith("I") or image.mode == "F":
@@ -234,8 +235,11 @@ def _sniff(data: bytes) -> tuple[str, bool] | None:
     """Return the format that the first bytes say, and whether it is an image format read here."""
     if data[:4] == b"RIFF":
         return ("WebP", True) if data[8:12] == b"WEBP" or len(data) < 12 else ("a RIFF file", False)
-    if data[4:8] == b"ftyp" and data[8:12] not in (b"avif", b"heic", b"mif1"):
-        return "an MP4 or QuickTime video", False
+    if data[4:8] == b"ftyp":
+        if data[8:12] in (b"avif", b"avis"):
+            return "AVIF", True
+        heif = data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
+        return ("HEIF", True) if heif else ("an MP4 or QuickTime video", False)
     for signature, name, is_image in _SIGNATURES:
         if data.startswith(signature):
             return name, is_image

@@ -1,7 +1,9 @@
 """Look at one file: hash it, decode it fully, and say what it is. Imports neither torch nor pyarrow."""
 
+import dataclasses
 import hashlib
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,7 +76,13 @@ class Finding:
 
 
 def examine_file(
-    file: SourceFile, *, frames: str, limits: Limits, spool: Path, store: StoreFormat = ORIGINAL
+    file: SourceFile,
+    *,
+    frames: str,
+    limits: Limits,
+    spool: Path,
+    store: StoreFormat = ORIGINAL,
+    threads: int = 1,
 ) -> Finding:
     """Read and decode a file.
 
@@ -84,6 +92,7 @@ def examine_file(
         limits: What images and frames must keep to.
         spool: File that takes a video's frames, one after the other.
         store: In which form samples are stored.
+        threads: That decode a video; what is found does not depend on it.
 
     Returns:
         What it is, or the problem with it; bad files raise nothing.
@@ -94,7 +103,7 @@ def examine_file(
         with warnings.catch_warnings():  # Pillow warns of what it mends, such as damaged EXIF blocks
             warnings.simplefilter("ignore")
             if file.kind == "video":
-                return _examine_video(file, frames, limits, spool, store)
+                return _examine_video(file, frames, limits, spool, store, threads)
             return _examine_image(file, limits, store)
     except (ImageError, VideoError) as error:
         return _bad(file, error.reason, error.detail)
@@ -128,9 +137,24 @@ def _examine_image(file: SourceFile, limits: Limits, store: StoreFormat) -> Find
     )
 
 
-def _examine_video(file: SourceFile, frames: str, limits: Limits, spool: Path, store: StoreFormat) -> Finding:
-    digest = hash_file(Path(file.path))
-    video = VideoPass(Path(file.path), make_frame_rule(frames))
+def _examine_video(
+    file: SourceFile, frames: str, limits: Limits, spool: Path, store: StoreFormat, threads: int
+) -> Finding:
+    path = Path(file.path)
+    digest = hash_file(path)
+    finding = None
+    if threads > 1 or frames == "keyframes":
+        quick = VideoPass(path, make_frame_rule(frames), threads=threads, keys_only=frames == "keyframes")
+        with suppress(VideoError):
+            finding = _taken(file, quick, limits, spool, store)
+        finding = finding if quick.sure else None
+    if finding is None:
+        finding = _taken(file, VideoPass(path, make_frame_rule(frames)), limits, spool, store)
+    return finding if finding.kind == "nothing" else dataclasses.replace(finding, sha256=digest)
+
+
+def _taken(file: SourceFile, video: VideoPass, limits: Limits, spool: Path, store: StoreFormat) -> Finding:
+    """Write the frames of one pass to the spool."""
     taken: list[FrameFinding] = []
     with spool.open("wb") as out:
         for frame in video:
@@ -149,12 +173,7 @@ def _examine_video(file: SourceFile, frames: str, limits: Limits, spool: Path, s
         return _bad(file, "broken_video", video.broken or "no frame of it can be decoded")
     problem = Problem(file.name, "broken_video", video.broken) if video.broken else None
     return Finding(
-        name=file.name,
-        kind="video",
-        sha256=digest,
-        problem=problem,
-        num_frames=video.num_frames,
-        frames=tuple(taken),
+        name=file.name, kind="video", problem=problem, num_frames=video.num_frames, frames=tuple(taken)
     )
 
 

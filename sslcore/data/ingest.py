@@ -6,27 +6,33 @@ before give the same bytes, for any number of workers and any order of the file 
 """
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from sslcore.config import IngestConfig
 from sslcore.data.assemble import Assembled, assemble
 from sslcore.data.encoding import StoreFormat
 from sslcore.data.examine import Finding, hash_file
+from sslcore.data.items import ItemSet
 from sslcore.data.known import VIDEOS_FILE, Known, TakenFrames, write_taken_frames
-from sslcore.data.labels import LABELS_FILE, LabelSource, find_label_source, read_label_table
+from sslcore.data.labels import LABELS_FILES, LabelSource, find_label_source, read_label_table
 from sslcore.data.listing import Listing, SourceFile, list_source
 from sslcore.data.manifest import write_dataset_info, write_heldout, write_manifest, write_quarantine
 from sslcore.data.media import Limits, accepted_extensions
+from sslcore.data.metadata import METADATA_FILES, find_metadata, read_metadata, write_metadata
 from sslcore.data.pool import Examination, examine_files
 from sslcore.data.quarantine import Problem, check_bad_fraction, count_reasons
+from sslcore.data.remote import RemoteDigests, RemoteFolder, is_remote
 from sslcore.data.samples import Collection, Content, Sample
 from sslcore.data.stat_cache import StatCache
 from sslcore.data.store import ShardWriter
-from sslcore.data.torchvision_set import PREFIX, TorchvisionSet, open_torchvision
+from sslcore.data.torchvision_set import PREFIX, open_torchvision
 from sslcore.errors import UserError
 from sslcore.monitor import SILENT, Monitor
 
@@ -34,6 +40,7 @@ __all__ = ["HELDOUT_FILE", "IngestReport", "ingest"]
 
 HELDOUT_FILE = "heldout.csv"
 HASHED_AT_ONCE = 4096
+Fetch = Callable[[SourceFile, Path], Problem | None]
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,7 @@ def ingest(
     root: Path = Path("."),
     monitor: Monitor = SILENT,
     stat_cache: Path | None = None,
+    items: ItemSet | None = None,
 ) -> IngestReport:
     """Read a source into ``output``.
 
@@ -68,6 +76,7 @@ def ingest(
         monitor: Told of the files that are done.
         stat_cache: File that remembers the digests of files, so that unchanged ones are not read again; it
             has no influence on what is written.
+        items: What to read in the place of the source, which then only names it.
 
     Raises:
         UserError: If the source is missing or has nothing that can be read, too many files are bad, a label
@@ -80,8 +89,12 @@ def ingest(
     known.link_shards(shards)
     writer = ShardWriter(shards, shard_bytes=config.shard_megabytes << 20, store=store)
     intake = _Intake(config, known, Collection(known, writer), monitor)
-    if config.source.startswith(PREFIX):
+    if items is not None:
+        labels, heldout = intake.items(items, root)
+    elif config.source.startswith(PREFIX):
         labels, heldout = intake.torchvision(root)
+    elif is_remote(config.source):
+        labels, heldout = intake.remote(output, previous)
     else:
         labels, heldout = intake.files(root, output / "spool", stat_cache)
     writer.close()
@@ -107,6 +120,7 @@ class _Intake:
         self.collection = collection
         self.monitor = monitor
         self.problems: list[Problem] = []
+        self.metadata: pa.Table | None = None
         self.num_ignored = 0
         self.num_done = 0
         self.limits = Limits(config.min_side, config.max_megapixels)
@@ -115,17 +129,21 @@ class _Intake:
     def torchvision(self, root: Path) -> tuple[LabelSource, dict[str, str] | None]:
         if "{label}" in self.config.labels:
             raise UserError("ingest.labels: a pattern needs file names, torchvision sets have none; use auto")
-        items = open_torchvision(self.config.source, root)
+        return self.items(open_torchvision(self.config.source, root), root)
+
+    def items(self, items: ItemSet, root: Path) -> tuple[LabelSource, dict[str, str] | None]:
         for finding in items.findings(self._is_stored, self.limits, self.store):
-            self._add(finding, root / "no-spool", len(items))
-        self._check(len(items))
+            self._add(finding, root / "no-spool", items.length)
+        if not items.num_items:
+            raise UserError(f"{self.config.source} has no items")
+        self._check(items.num_items)
         return self._target_labels(items, root), None
 
     def _is_stored(self, sha256: str) -> bool:
         sample = self.known.image(sha256)
         return sample is not None and sample.is_measured
 
-    def _target_labels(self, items: TorchvisionSet, root: Path) -> LabelSource:
+    def _target_labels(self, items: ItemSet, root: Path) -> LabelSource:
         if self.config.labels == "auto":
             return LabelSource("targets" if items.labels else "none", table=items.labels)
         return find_label_source(self.config.labels, root=root, images=[], videos=[])
@@ -134,6 +152,28 @@ class _Intake:
         self, root: Path, spool: Path, stat_cache: Path | None
     ) -> tuple[LabelSource, dict[str, str] | None]:
         listing = list_source(self.config.source, root)
+        return self._listed(listing, spool, StatCache(stat_cache, listing.files))
+
+    def remote(self, output: Path, previous: Path | None) -> tuple[LabelSource, dict[str, str] | None]:
+        folder = RemoteFolder(self.config.source, self.config.storage_options)
+        tables = output / "tables"
+        tables.mkdir()
+        listing = folder.listing(tables)
+        named = {self.config.labels, self.config.metadata}
+        folder.fetch_tables(sorted({*LABELS_FILES, *METADATA_FILES, HELDOUT_FILE, *named}), tables)
+        digests = RemoteDigests(previous, output, listing.files)
+        labels = self._listed(listing, output / "spool", digests, fetch=folder.fetch)
+        shutil.rmtree(tables)
+        return labels
+
+    def _listed(
+        self,
+        listing: Listing,
+        spool: Path,
+        remembered: StatCache | RemoteDigests,
+        *,
+        fetch: Fetch | None = None,
+    ) -> tuple[LabelSource, dict[str, str] | None]:
         self.problems += listing.problems
         self.num_ignored = listing.num_ignored
         if not listing.files and not listing.problems:
@@ -141,14 +181,15 @@ class _Intake:
                 f"ingest.source '{self.config.source}' has no image and no video ({listing.root}, "
                 f"{listing.num_ignored} other files); accepted are {accepted_extensions()}"
             )
-        remembered = StatCache(stat_cache, listing.files)
-        unknown = self._take_over(listing, remembered) if len(self.known) else listing.files
+        unknown = listing.files
+        if len(self.known):
+            unknown = self._take_over(listing, remembered, can_hash=fetch is None)
         spool.mkdir()
         # Long videos first, so that no worker is left alone with one at the end.
         order = sorted(
             unknown, key=lambda file: (file.kind != "video", -file.num_bytes * (file.kind == "video"))
         )
-        how = Examination(self.config.frames, self.limits, spool, self.store)
+        how = Examination(self.config.frames, self.limits, spool, self.store, fetch=fetch)
         for finding, frames in examine_files(order, how, num_workers=self.config.num_workers):
             self._add(finding, frames, len(listing.files))
         spool.rmdir()
@@ -157,10 +198,12 @@ class _Intake:
         self._check(len(listing.files) + len(listing.problems))
         return self._file_labels(listing)
 
-    def _take_over(self, listing: Listing, remembered: StatCache) -> list[SourceFile]:
+    def _take_over(
+        self, listing: Listing, remembered: StatCache | RemoteDigests, *, can_hash: bool
+    ) -> list[SourceFile]:
         """Add the files whose content is stored; return the others."""
         unknown = []
-        for file, digest in _digests(listing.files, remembered, self.config.num_workers):
+        for file, digest in _digests(listing.files, remembered, self.config.num_workers, can_hash=can_hash):
             content = self._stored(file, digest) if digest else None
             if content is None:
                 unknown.append(file)
@@ -183,13 +226,13 @@ class _Intake:
             return None
         return Content(sha256, samples, num_frames)
 
-    def _add(self, finding: Finding, spool: Path, total: int) -> None:
+    def _add(self, finding: Finding, spool: Path, total: int | None) -> None:
         if finding.problem is not None:
             self.problems.append(finding.problem)
         self.collection.add(finding, spool)
         self._done(total)
 
-    def _done(self, total: int) -> None:
+    def _done(self, total: int | None) -> None:
         self.num_done += 1
         self.monitor.progress(self.num_done, total, "files")
 
@@ -213,18 +256,20 @@ class _Intake:
         labels = find_label_source(
             self.config.labels, root=listing.root, images=names[False], videos=names[True]
         )
+        path = find_metadata(self.config.metadata, listing.root)
+        self.metadata = None if path is None else read_metadata(path)
         heldout = listing.root / HELDOUT_FILE
         return labels, read_label_table(heldout) if heldout.is_file() else None
 
 
 def _digests(
-    files: list[SourceFile], remembered: StatCache, num_workers: int
+    files: list[SourceFile], remembered: StatCache | RemoteDigests, num_workers: int, *, can_hash: bool
 ) -> Iterator[tuple[SourceFile, str]]:
     """Hash what has changed in threads: hashing and reading leave the interpreter free. Empty: unreadable."""
 
     def digest(place: int) -> str:
         with suppress(OSError):
-            return hash_file(Path(files[place].path))
+            return hash_file(Path(files[place].path)) if can_hash else ""
         return ""
 
     with ThreadPoolExecutor(num_workers or os.cpu_count() or 1) as threads:
@@ -243,6 +288,8 @@ def _write(result: Assembled, intake: _Intake, output: Path) -> None:
     write_quarantine(intake.problems, output / "quarantine.parquet")
     if result.heldout is not None:
         write_heldout(result.heldout, output / "heldout.parquet")
+    if intake.metadata is not None:
+        write_metadata(result.rows, intake.metadata, output / "metadata.parquet")
     whole = [each for each in intake.collection.contents.values() if each.is_video and each.whole]
     if whole:
         taken = [
@@ -294,7 +341,7 @@ def _label_line(result: Assembled) -> str:
         return "no labels (ingest.labels says where to look)"
     hint = {
         "class folders": "; ingest.labels: none turns that off",
-        LABELS_FILE: "; ingest.labels: none leaves it unread",
+        **dict.fromkeys(LABELS_FILES, "; ingest.labels: none leaves it unread"),
         "targets": "; ingest.labels: none turns that off",
     }.get(info.labels_from, "")
     notes = "".join(f", {note}" for note in result.notes)

@@ -1,17 +1,25 @@
 """Where labels come from: a table, class folders, a pattern of the path, or nowhere."""
 
-import csv
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sslcore.data.label_files import TABLE_SUFFIXES, read_coco, read_label_table
 from sslcore.errors import ConfigError, UserError
 
-__all__ = ["LABELS_FILE", "LabelSource", "class_folders", "find_label_source", "read_label_table"]
+__all__ = [
+    "LABELS_FILE",
+    "LABELS_FILES",
+    "LabelSource",
+    "class_folders",
+    "find_label_source",
+    "read_label_table",
+]
 
 LABELS_FILE = "labels.csv"
+LABELS_FILES = (LABELS_FILE, "labels.parquet")
 _PLACEHOLDER = "{label}"
 
 
@@ -20,14 +28,16 @@ class LabelSource:
     """What gives labels.
 
     Attributes:
-        origin: ``class folders``, a CSV file's name, a pattern, ``targets`` or ``none``.
+        origin: ``class folders``, a table's name, a pattern, ``targets`` or ``none``.
         table: Labels by name, if they come from a table.
         pattern: What a name must match, if they come from a pattern.
+        notes: What a person should know of them.
     """
 
     origin: str
     table: Mapping[str, str] = field(default_factory=dict)
     pattern: re.Pattern[str] | None = None
+    notes: tuple[str, ...] = ()
 
     def label(self, name: str, video: str | None = None) -> str | None:
         """Return the label of an image, or of a frame, which may have its own or its video's.
@@ -52,7 +62,7 @@ def find_label_source(
     """Decide where labels come from.
 
     Args:
-        labels: As configured: auto, none, a .csv file, or a pattern with ``{label}``.
+        labels: As configured: auto, none, a .csv, .parquet or .json file, or a pattern with ``{label}``.
         root: The folder that names are relative to.
         images: Names of the images that can be read.
         videos: Names of the videos that can be read.
@@ -64,8 +74,9 @@ def find_label_source(
     if labels == "none":
         return LabelSource("none")
     if labels == "auto":
-        if (root / LABELS_FILE).is_file():
-            return LabelSource(LABELS_FILE, table=read_label_table(root / LABELS_FILE))
+        for name in LABELS_FILES:
+            if (root / name).is_file():
+                return LabelSource(name, table=read_label_table(root / name))
         return LabelSource("class folders" if class_folders(images) else "none")
     if _PLACEHOLDER in labels:
         pattern = _compile(labels)
@@ -76,11 +87,15 @@ def find_label_source(
                 "* and {label} stand for part of one folder or file name, ** for any number of folders"
             )
         return LabelSource(labels, pattern=pattern)
-    if labels.lower().endswith(".csv"):
+    if labels.lower().endswith(".json"):
+        table, several = read_coco(root / labels, [*images, *videos])
+        note = f"{several} images have several categories, the most frequent is taken"
+        return LabelSource(labels, table=table, notes=(note,) if several else ())
+    if labels.lower().endswith(TABLE_SUFFIXES):
         return LabelSource(labels, table=read_label_table(root / labels))
     raise ConfigError(
-        f"ingest.labels must be auto, none, a .csv file in the source, or a pattern with {_PLACEHOLDER} such "
-        f"as train/{_PLACEHOLDER}/*, got '{labels}'"
+        "ingest.labels must be auto, none, a .csv, .parquet or (COCO) .json file in the source, or a pattern "
+        f"with {_PLACEHOLDER} such as train/{_PLACEHOLDER}/*, got '{labels}'"
     )
 
 
@@ -96,34 +111,3 @@ def _compile(pattern: str) -> re.Pattern[str]:
     parts = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]", _PLACEHOLDER: "(?P<label>[^/]+?)"}
     pieces = re.split(r"(\*\*/|\*\*|\*|\?|\{label\})", pattern)
     return re.compile("".join(parts.get(piece, re.escape(piece)) for piece in pieces), re.DOTALL)
-
-
-def read_label_table(path: Path) -> dict[str, str]:
-    """Read a CSV file with the columns filename and label; rows without a label are left out.
-
-    Raises:
-        UserError: If it is missing, no such table, or gives a file two labels.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return _read_rows(csv.DictReader(file), path)
-    except OSError as error:
-        raise UserError(f"labels file {path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"labels file {path} is no CSV file in UTF-8: {error}") from error
-
-
-def _read_rows(reader: "csv.DictReader[str]", path: Path) -> dict[str, str]:
-    columns = [column.strip() for column in reader.fieldnames or []]
-    if "filename" not in columns or "label" not in columns:
-        raise UserError(f"labels file {path} needs the columns filename,label, it has: {','.join(columns)}")
-    reader.fieldnames = columns
-    table: dict[str, str] = {}
-    for row in reader:
-        name, label = (row["filename"] or "").strip(), (row["label"] or "").strip()
-        if not name or not label:
-            continue
-        name = posixpath.normpath(name)
-        if table.setdefault(name, label) != label:
-            raise UserError(f"labels file {path} gives '{name}' two labels: '{table[name]}' and '{label}'")
-    return table

@@ -23,12 +23,14 @@ class SourceFile:
         path: Where it is.
         kind: By its extension.
         num_bytes: Its size.
+        version: Of a remote file, what changes when it does.
     """
 
     name: str
     path: str
     kind: MediaKind
     num_bytes: int
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ _MEASURED_SIDE = 128
 _THUMBNAIL = 32
 _NUM_BITS = 64
 _ONE = 1 << 12  # of the fixed-point cosines
+_LEAST_WAVE = _THUMBNAIL * _THUMBNAIL // 4
 _GREYS = np.arange(256, dtype=np.int64)
 
 # The 64 lowest frequencies of the thumbnail without the constant, by their sum and then by their row.
@@ -87,7 +88,7 @@ def _perceptual_hash(luma: Image.Image) -> int:
     """Return which of the lowest frequencies of a 32 x 32 thumbnail are above their median."""
     thumbnail = np.asarray(luma.resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX), dtype=np.int64)
     waves = (_COSINES @ thumbnail @ _COSINES.T)[_ROWS, _COLUMNS]
-    # Less than half a grey level, spread over the thumbnail, is rounding: what is flat has no bits.
-    waves[np.abs(waves) < _ONE * _ONE * _THUMBNAIL * _THUMBNAIL // 4] = 0
+    # A wave of less than one grey level is rounding or compression: what is flat has no bits.
+    waves[np.abs(waves) < _LEAST_WAVE * _ONE * _ONE] = 0
     bits = waves > max(0.0, float(np.median(waves)))
     return int.from_bytes(np.packbits(bits).tobytes(), "big")

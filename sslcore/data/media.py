@@ -1,14 +1,14 @@
 """What counts as an image or a video, by file extension, and the limits an image must keep to."""
 
+import posixpath
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Literal
 
 __all__ = ["IMAGE_EXTENSIONS", "VIDEO_EXTENSIONS", "Limits", "MediaKind", "accepted_extensions", "media_kind"]
 
 MediaKind = Literal["image", "video"]
 
-IMAGE_EXTENSIONS = ("bmp", "gif", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp")
+IMAGE_EXTENSIONS = ("avif", "bmp", "gif", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp")
 VIDEO_EXTENSIONS = ("avi", "hevc", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "webm")
 
 _KINDS: dict[str, MediaKind] = {
@@ -21,7 +21,7 @@ _HEADER_BYTES = 1 << 20
 
 def media_kind(name: str) -> MediaKind | None:
     """Return what a file is by its extension, in any case; ``None`` if it is neither image nor video."""
-    return _KINDS.get(PurePath(name).suffix.lower())
+    return _KINDS.get(posixpath.splitext(name)[1].lower())
 
 
 def accepted_extensions() -> str:

@@ -13,9 +13,9 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -37,6 +37,7 @@ SMALL_FILES = 0
 JOB_FILES = 32
 JOB_BYTES = 8 << 20
 JOBS_PER_WORKER = 4
+NUM_FETCHERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,16 @@ class Examination:
         limits: What images and frames must keep to.
         spool: Folder for the frames of videos until they are in a shard.
         store: In which form samples are stored.
+        threads: That decode each video.
+        fetch: Copies a remote file to a path on this disk, or says why that is not possible.
     """
 
     frames: str
     limits: Limits
     spool: Path
     store: StoreFormat = ORIGINAL
+    threads: int = 1
+    fetch: Callable[[SourceFile, Path], Problem | None] | None = None
 
 
 def examine_files(
@@ -73,12 +78,49 @@ def examine_files(
     if len(files) < SMALL_FILES:
         for number, file in enumerate(files):
             spool = examination.spool / f"{number}"
-            frames, limits = examination.frames, examination.limits
-            store = examination.store
-            yield examine_file(file, frames=frames, limits=limits, spool=spool, store=store), spool
+            with _here([file], examination, spool, None) as (local, lost):
+                yield lost.get(0) or _examine(local[0], examination, spool), spool
         return
+    num_videos = sum(file.kind == "video" for file in files)
+    examination = dataclasses.replace(examination, threads=max(1, wanted // max(1, num_videos)))
     if jobs:
         yield from _in_processes(jobs, examination, min(wanted, len(jobs)))
+
+
+def _examine(file: SourceFile, how: Examination, spool: Path) -> Finding:
+    return examine_file(file, frames=how.frames, limits=how.limits, spool=spool, store=how.store)
+
+
+@contextmanager
+def _here(
+    files: list[SourceFile], examination: Examination, spool: Path, threads: ThreadPoolExecutor | None
+) -> Iterator[tuple[list[SourceFile], dict[int, Finding]]]:
+    """Give files on this disk, remote ones for as long as they are looked at, and those that did not come."""
+    if examination.fetch is None:
+        yield files, {}
+        return
+    fetch, most = examination.fetch, examination.limits.max_bytes
+    places = [Path(f"{spool}-fetched-{number}") for number in range(len(files))]
+
+    def get(file: SourceFile, place: Path) -> Problem | None:
+        if file.kind == "image" and file.num_bytes > most:
+            return Problem(
+                file.name, "too_large", f"{file.num_bytes / 1e6:.0f} MB, more than max_megapixels can need"
+            )
+        return fetch(file, place)
+
+    try:
+        problems = list((threads.map if threads else map)(get, files, places))
+        lost = {
+            number: Finding(name=problem.path, kind="nothing", problem=problem)
+            for number, problem in enumerate(problems)
+            if problem is not None
+        }
+        came = [dataclasses.replace(file, path=str(place)) for file, place in zip(files, places, strict=True)]
+        yield [file for number, file in enumerate(came) if number not in lost], lost
+    finally:
+        for place in places:
+            place.unlink(missing_ok=True)
 
 
 def _jobs(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
@@ -107,13 +149,23 @@ def _in_processes(
     stopped = threading.Event()
 
     def run(number: int, job: list[SourceFile]) -> list[tuple[Finding, Path]]:
-        worker = idle.get()
+        spool = examination.spool / f"{number}"
+        # Remote images are fetched while all workers are busy; of videos only one per worker is on this disk.
+        worker = idle.get() if job[0].kind == "video" else None
         try:
-            return worker.run(job, examination, examination.spool / f"{number}")
+            with _here(job, examination, spool, fetchers) as (local, lost):
+                worker = worker or idle.get()
+                found = iter(worker.run(local, examination, spool))
+                return [(lost[i], spool) if i in lost else next(found) for i in range(len(job))]
         finally:
-            idle.put(worker)
+            if worker is not None:
+                idle.put(worker)
 
-    with ExitStack() as stack, ThreadPoolExecutor(num_workers) as threads:
+    with (
+        ExitStack() as stack,
+        ThreadPoolExecutor(NUM_FETCHERS) as fetchers,
+        ThreadPoolExecutor(num_workers * (1 if examination.fetch is None else 2)) as threads,
+    ):
         try:
             for _ in range(num_workers):
                 workers.append(_Worker(stopped))
@@ -197,6 +249,7 @@ class _Worker:
             "limits": dataclasses.asdict(examination.limits),
             "spools": [str(spool) for spool in spools],
             "store": dataclasses.asdict(examination.store),
+            "threads": examination.threads,
         }
         with suppress(BrokenPipeError):  # it has died: reading says so
             send(self._jobs, request)

@@ -1,8 +1,12 @@
 """One sequential pass over a video, through PyAV: the frames that a rule takes, in constant memory.
 
 Never seeks, so a frame's index is its place in a plain decode of the file from its start. Rotation metadata
-is applied. Pixels that are not square stay as they are stored, and HDR is not tone mapped. The decoder runs
-in one thread, since with several it depends on their number where exactly a damaged stream breaks.
+is applied. Pixels that are not square stay as they are stored, and HDR is not tone mapped. Frames are only
+converted to RGB if they are taken.
+
+A plain pass decodes in one thread, since with several it depends on their number where exactly a damaged
+stream breaks. A quick pass uses several, or leaves out what is not a keyframe; what it finds counts only if
+the video turns out to be sound (`VideoPass.sure`), and is then the same.
 """
 
 from collections.abc import Iterator
@@ -21,6 +25,7 @@ from av.video.stream import VideoStream
 
 from sslcore.data.containers import missing_bytes
 from sslcore.data.frame_rule import FrameClock, FrameRule
+from sslcore.data.key_frames import KeyFrames, Unsure
 from sslcore.data.quarantine import Reason
 
 __all__ = ["TakenFrame", "VideoError", "VideoPass"]
@@ -67,24 +72,36 @@ class VideoPass:
     Args:
         path: The file.
         rule: Which frames to take; fresh from `make_frame_rule`.
+        threads: That decode. More than one make it a quick pass.
+        keys_only: Decode keyframes only, for a rule that takes no others. Makes it a quick pass.
 
     Attributes:
-        num_frames: Frames decoded so far.
+        num_frames: Frames of the video so far.
         broken: Why the video ends before it should, or ``None``.
+        sure: Whether what was found is what a plain pass would have found; otherwise make one.
 
     Raises:
         OSError: If the file cannot be read.
         VideoError: While iterating, if the file cannot be opened or has no video that can be decoded.
     """
 
-    def __init__(self, path: Path, rule: FrameRule) -> None:
+    def __init__(self, path: Path, rule: FrameRule, *, threads: int = 1, keys_only: bool = False) -> None:
         self.num_frames = 0
         self.broken: str | None = None
         self._path = path
         self._rule = rule
+        self._threads = threads
+        self._keys_only = keys_only
+        self._unsure = False
         self._missing_bytes = missing_bytes(path)
         self._num_packets = 0
-        self._end_seconds = 0.0
+        self._last: tuple[Fraction, int, Fraction] | None = None  # time, duration and its unit
+
+    @property
+    def sure(self) -> bool:
+        """See above."""
+        quick = self._keys_only or self._threads > 1
+        return not self._unsure and not (quick and self.broken)
 
     def __iter__(self) -> Iterator[TakenFrame]:
         # Through a file object: FFmpeg takes a name such as "a:b.mp4" for a protocol.
@@ -95,27 +112,43 @@ class VideoPass:
                 raise self._not_opened(error) from error
             with container:
                 stream = _video_stream(container.streams.video)
-                stream.thread_count = 1
-                stream.thread_type = "NONE"
-                yield from self._taken(container, stream)
+                stream.thread_count = self._threads
+                stream.thread_type = "AUTO" if self._threads > 1 else "NONE"
+                if self._keys_only:
+                    yield from self._taken_keys(container, stream)
+                else:
+                    yield from self._taken(container, stream)
                 self.broken = self.broken or self._silent_loss(stream)
 
     def _taken(self, container: InputContainer, stream: VideoStream) -> Iterator[TakenFrame]:
-        clock = FrameClock(stream.average_rate or stream.guessed_rate or _DEFAULT_RATE)
+        clock, unit, rule = _clock(stream), _unit(stream), self._rule
         seen_good = False
         for frame in self._frames(container, stream):
-            if frame.is_corrupt and seen_good:
+            corrupt = frame.is_corrupt
+            if corrupt and seen_good:
                 self.broken = f"frame {self.num_frames} is damaged"
                 return
             index = self.num_frames
             self.num_frames += 1
-            time = clock.time(frame.pts, frame.time_base)
-            length = frame.duration * frame.time_base if frame.duration and frame.time_base else Fraction(0)
-            self._end_seconds = float(time + length)
-            seen_good = seen_good or not frame.is_corrupt
+            time = clock.time(frame.pts, unit)
+            self._last = time, frame.duration or 0, unit
+            seen_good = seen_good or not corrupt
             # The leading frames of a recording that was cut out of a stream lack what they refer to.
-            if seen_good and self._rule(index, time):
+            if seen_good and rule(index, time, frame):
                 yield TakenFrame(index, round(float(time), 6), _upright(frame))
+
+    def _taken_keys(self, container: InputContainer, stream: VideoStream) -> Iterator[TakenFrame]:
+        clock, unit = _clock(stream), _unit(stream)
+        keys = KeyFrames(container, stream)
+        try:
+            for index, frame in keys:
+                time = clock.time(frame.pts, unit)
+                if self._rule(index, time, frame):
+                    yield TakenFrame(index, round(float(time), 6), _upright(frame))
+        except (Unsure, FFmpegError, OSError, ValueError):
+            self._unsure = True
+        self.num_frames = self._num_packets = keys.num_packets
+        self._last = Fraction(0), keys.end_time, unit
 
     def _frames(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
         try:
@@ -139,8 +172,12 @@ class VideoPass:
         if self._num_packets + 1 < stream.frames * (1 - _LOST_SHARE):
             return f"{self._num_packets} of its {stream.frames} frames are there"
         promised = _track_seconds(stream)
-        if self._end_seconds < promised * (1 - _LOST_SHARE) - _LOST_SECONDS:
-            return f"stops after {self._end_seconds:.1f} of {promised:.1f} seconds"
+        end = 0.0
+        if self._last is not None:
+            time, duration, unit = self._last
+            end = float(time + duration * unit)
+        if end < promised * (1 - _LOST_SHARE) - _LOST_SECONDS:
+            return f"stops after {end:.1f} of {promised:.1f} seconds"
         return None
 
 
@@ -154,6 +191,14 @@ def _video_stream(streams: tuple[VideoStream, ...]) -> VideoStream:
     except AttributeError as error:
         raise VideoError("unsupported_codec", "FFmpeg has no decoder for its video stream") from error
     return moving[0]
+
+
+def _clock(stream: VideoStream) -> FrameClock:
+    return FrameClock(stream.average_rate or stream.guessed_rate or _DEFAULT_RATE)
+
+
+def _unit(stream: VideoStream) -> Fraction:
+    return stream.time_base or Fraction(1, 1000)
 
 
 def _upright(frame: VideoFrame) -> npt.NDArray[np.uint8]:

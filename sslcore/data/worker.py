@@ -89,6 +89,7 @@ def main() -> None:
             "frames": job["frames"],
             "limits": Limits(**job["limits"]),
             "store": StoreFormat(**job["store"]),
+            "threads": job["threads"],
         }
         try:
             for file, spool in zip(job["files"], job["spools"], strict=True):

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Subset
 from sslcore.augment import normalize
 from sslcore.backbones import ModelInfo
 from sslcore.data import SampleDataset
+from sslcore.embedding.features import feature_function
 from sslcore.errors import UserError
 
 __all__ = ["batches_of", "extract_features"]
@@ -50,6 +51,7 @@ def extract_features(
     batch_size: int,
     num_workers: int,
     device: torch.device,
+    features: str = "pooled",
 ) -> Iterator[Tensor]:
     """Yield the features of samples, a batch at a time, in the given order.
 
@@ -61,19 +63,22 @@ def extract_features(
         batch_size: Samples per forward pass.
         num_workers: Processes that decode; 0 decodes here.
         device: Where the network is.
+        features: Which, as in `feature_function`.
 
     Yields:
         float32 [B, D] on the CPU.
 
     Raises:
+        ConfigError: If the network has no such features.
         UserError: If a feature is not finite: the weights are broken.
     """
     backbone.eval()
+    extract = feature_function(backbone, features)
     for images in batches_of(dataset, indices, batch_size=batch_size, num_workers=num_workers):
         with torch.inference_mode():
-            features = backbone(normalize(images.to(device), info.normalization)).float().cpu()
-        if not bool(torch.isfinite(features).all()):
+            vectors = extract(normalize(images.to(device), info.normalization)).float().cpu()
+        if not bool(torch.isfinite(vectors).all()):
             raise UserError(
                 f"model {info.model_id} gives features that are not finite; train it again: sslflow pretrain"
             )
-        yield features
+        yield vectors

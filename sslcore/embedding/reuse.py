@@ -32,6 +32,7 @@ class EarlierVectors:
         dtype: str,
         normalized: bool,
         embed_dim: int,
+        features: str = "pooled",
     ) -> None:
         """Open earlier folders; what was made otherwise counts as nothing.
 
@@ -42,22 +43,24 @@ class EarlierVectors:
             dtype: How this run stores vectors.
             normalized: Whether this run normalizes.
             embed_dim: Length of this run's vectors.
+            features: Which features this run takes.
         """
         self._place: dict[str, tuple[Path, int]] = {}
         self._path: Path | None = None
         self._matrix: NDArray[Any] = np.empty((0, embed_dim), dtype)
-        wanted = (model_id, dtype, normalized, embed_dim)
+        wanted = (model_id, dtype, normalized, embed_dim, features)
         for folder in folders:
             if folder is not None and part_paths(folder):
                 self._open(folder, wanted)
 
-    def _open(self, folder: Path, wanted: tuple[str, str, bool, int]) -> None:
+    def _open(self, folder: Path, wanted: tuple[str, str, bool, int, str]) -> None:
         try:
             parts = open_parts(folder)
         except UserError as error:
             logger.warning("%s is not taken over: %s", folder, error)
             return
-        if (parts.model_id, parts.dtype, parts.normalized, parts.embed_dim) == wanted:
+        made = (parts.model_id, parts.dtype, parts.normalized, parts.embed_dim, parts.features)
+        if made == wanted:
             for path in parts.paths:
                 ids = pq.read_table(path, columns=["sample_id"])["sample_id"].to_pylist()
                 self._place.update((sample_id, (path, row)) for row, sample_id in enumerate(ids))

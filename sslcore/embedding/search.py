@@ -12,6 +12,7 @@ from sslcore.backbones import load_backbone, read_model_info
 from sslcore.choices import suggestion
 from sslcore.data import decode_resized
 from sslcore.data.decode import ImageError
+from sslcore.embedding.features import feature_function
 from sslcore.embedding.neighbours import nearest_neighbours
 from sslcore.embedding.store import Embeddings, read_embeddings
 from sslcore.errors import UserError
@@ -85,5 +86,6 @@ def _embedded(query: str, stored: Embeddings, backbone: Path) -> NDArray[np.floa
     network, _ = load_backbone(backbone)
     pixels = torch.from_numpy(np.array(image, dtype=np.uint8)).permute(2, 0, 1)[None]
     with torch.inference_mode():
-        features: NDArray[np.float32] = network(normalize(pixels, info.normalization)).float().numpy()[0]
-    return features
+        extract = feature_function(network, stored.features)
+        vector: NDArray[np.float32] = extract(normalize(pixels, info.normalization)).float().numpy()[0]
+    return vector

@@ -21,6 +21,7 @@ from sslcore.errors import UserError
 __all__ = ["EmbeddingParts", "Embeddings", "open_parts", "part_paths", "read_embeddings", "write_part"]
 
 SCHEMA_VERSION = "1"
+_FEATURES = "sslflow.features"
 _KEYS = ("model_id", "dataset_fingerprint", "normalized", "schema_version")
 
 
@@ -42,6 +43,8 @@ class Embeddings:
     """Fingerprint of the data set they were made of."""
     normalized: bool
     """Whether the vectors have unit length."""
+    features: str = "pooled"
+    """Which features of the network they are."""
 
     def __post_init__(self) -> None:
         if len(set(self.sample_ids)) < len(self.sample_ids):
@@ -69,6 +72,8 @@ class EmbeddingParts:
     """float32 or float16."""
     embed_dim: int
     """Length of a vector."""
+    features: str
+    """Which features of the network they are."""
 
 
 def write_part(
@@ -81,6 +86,7 @@ def write_part(
     model_id: str,
     dataset_fingerprint: str,
     normalized: bool,
+    features: str = "pooled",
 ) -> None:
     """Write one part; the same input gives the same bytes.
 
@@ -93,6 +99,7 @@ def write_part(
         model_id: Version of the model.
         dataset_fingerprint: Fingerprint of the data set.
         normalized: Whether the vectors have unit length.
+        features: Which features of the network they are.
     """
     flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
     metadata = dict(
@@ -105,7 +112,7 @@ def write_part(
             pa.field("label", pa.string()),
             pa.field("embedding", pa.list_(flat.type, vectors.shape[1])),
         ],
-        metadata={f"sslflow.{key}": value for key, value in metadata.items()},
+        metadata={f"sslflow.{key}": value for key, value in metadata.items()} | {_FEATURES: features},
     )
     columns = [
         pa.array(list(sample_ids), pa.string()),
@@ -161,6 +168,7 @@ def read_embeddings(folder: Path) -> Embeddings:
         model_id=parts.model_id,
         dataset_fingerprint=parts.dataset_fingerprint,
         normalized=parts.normalized,
+        features=parts.features,
     )
 
 
@@ -190,4 +198,5 @@ def _describe(path: Path) -> dict[str, Any]:
         "normalized": normalized == "true",
         "dtype": dtype,
         "embed_dim": embed_dim,
+        "features": raw.get(_FEATURES, "pooled"),
     }

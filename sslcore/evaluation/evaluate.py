@@ -102,7 +102,7 @@ def evaluate(
     notes = _notes(labelled)
     comparison = _Comparison()
     if labelled.num_train_classes() >= 2:
-        given = FeatureRequest(dataset, labelled.indices, config, stored.normalized, monitor)
+        given = FeatureRequest(dataset, labelled.indices, config, stored.features, stored.normalized, monitor)
         comparison = _compare(given, stored, info, labelled, champion)
     document = _document(stored, labelled, comparison, notes)
     if comparison.measured:
@@ -112,7 +112,7 @@ def evaluate(
     figures = figures_of(document)
     candidate, best = (comparison.measured.get(name) for name in ("backbone", "champion"))
     return EvaluateReport(
-        summary=summary_of(document, embed_dim=info.embed_dim),
+        summary=summary_of(document, embed_dim=stored.vectors.shape[1]),
         figures=figures,
         model_id=info.model_id,
         candidate_accuracy=candidate.accuracy("knn_val") if candidate else None,

@@ -30,6 +30,8 @@ class FeatureRequest:
     """Rows of the manifest, in the order of the features [N]."""
     config: EvaluateConfig
     """Batch size, workers, device, seed."""
+    features: str
+    """Which features of a network: those that were embedded."""
     unit_length: bool
     """Whether the embeddings are normalized: then all networks' features are, to be comparable."""
     monitor: Monitor
@@ -86,6 +88,7 @@ def _network_features(given: FeatureRequest, backbone: nn.Module, info: ModelInf
         batch_size=config.batch_size,
         num_workers=config.num_workers,
         device=device,
+        features=given.features,
     )
     vectors = []
     for batch in batches:

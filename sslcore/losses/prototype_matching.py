@@ -4,6 +4,8 @@ Source: Assran et al. 2022 (MSN), https://arxiv.org/abs/2204.07141, equation 1; 
 of prototypes than the uniform one Assran et al. 2022 (PMSN), https://arxiv.org/abs/2210.07277, equation 4.
 """
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -71,6 +73,6 @@ def prototype_matching(
         )
     matching = -(q * log_p).sum(dim=2).mean()
     mean = mean_over_ranks(log_p.exp().mean(dim=(0, 1)))
-    log_prior = -torch.tensor(float(len(mean)), device=mean.device).log() if prior is None else prior.log()
+    log_prior = -math.log(len(mean)) if prior is None else prior.log()
     tiny = torch.finfo(mean.dtype).tiny
     return matching + regularization * (mean * (mean.clamp(min=tiny).log() - log_prior)).sum()

@@ -48,7 +48,8 @@ def sigreg(z_VBD: Tensor, directions_DS: Tensor, *, num_knots: int = 17, t_max: 
     t = torch.linspace(0, t_max, num_knots, device=z_VBD.device)
     normal = (-t.square() / 2).exp()
     weights = torch.full_like(t, 2 * t_max / (num_knots - 1))
-    weights[[0, -1]] /= 2
+    weights[0] /= 2
+    weights[-1] /= 2
     angles = (z_VBD @ directions_DS)[..., None] * t
     waves = mean_over_ranks(torch.stack((angles.cos().mean(dim=1), angles.sin().mean(dim=1))))
     error = (waves[0] - normal).square() + waves[1].square()

@@ -95,7 +95,7 @@ def block_masks(
 def _first_rectangle(counts: Tensor, grid: tuple[int, int]) -> Tensor:
     """Draw rectangles and return for each patch, [B, rows, columns], the first that covers it."""
     rows, columns = grid
-    area, aspect, down, across = torch.rand(4, len(counts), NUM_RECTANGLES, device=counts.device)
+    area, aspect, down, across = torch.rand(4, len(counts), NUM_RECTANGLES, device=counts.device).unbind()
     area = SMALLEST + area * (counts[:, None] - SMALLEST).clamp(min=0)
     aspect = torch.exp((2 * aspect - 1) * math.log(1 / ASPECT))
     height = (area * aspect).sqrt().round().clamp(1, rows)

@@ -123,11 +123,8 @@ class DINO(Method):
         """Return what the teacher says of the global views: probabilities [T, B, K]."""
         features_TBD = torch.stack(encode_by_size(self.teacher_backbone, global_views))
         logits = self.teacher_head(features_TBD.flatten(0, 1))
-        return self.centring(
-            logits, temperature=self.teacher_temperature
-        ).unflatten(  # type: ignore[no-any-return]
-            0, features_TBD.shape[:2]
-        )
+        targets: Tensor = self.centring(logits, temperature=self.teacher_temperature)
+        return torch.unflatten(targets, 0, features_TBD.shape[:2])
 
     @staticmethod
     def default_lr(optimizer: str, batch_size: int) -> float:

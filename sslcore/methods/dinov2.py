@@ -13,6 +13,7 @@ kept.
 import math
 from typing import ClassVar
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -61,7 +62,7 @@ class DINOv2(IBOT):
         """Return KoLeo of the student's CLS tokens, summed over the global views."""
         if self.options.koleo_weight == 0:
             return 0.0
-        return self.options.koleo_weight * sum(koleo(view) for view in cls_TBD)
+        return self.options.koleo_weight * torch.stack([koleo(view) for view in cls_TBD]).sum()
 
     def sharpen(self, cls_logits: Tensor, patch_logits: Tensor) -> tuple[Tensor, Tensor]:
         """Turn the teacher's logits into probabilities that use all outputs alike."""

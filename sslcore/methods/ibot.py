@@ -135,7 +135,7 @@ class IBOT(Method):
         global_views = torch.cat(list(views[:NUM_GLOBAL]))
         masks = self.draw_masks(global_views)
         tokens = token_backbone(self.backbone).forward_tokens(global_views, mask=masks.mask)
-        cls_TBD = tokens[:, 0].unflatten(0, (NUM_GLOBAL, -1))
+        cls_TBD = torch.unflatten(tokens[:, 0], 0, (NUM_GLOBAL, -1))
         cls_VBD = cls_TBD
         if len(views) > NUM_GLOBAL:
             cls_VBD = torch.cat((cls_TBD, torch.stack(encode_by_size(self.backbone, views[NUM_GLOBAL:]))))
@@ -180,7 +180,7 @@ class IBOT(Method):
         cls_logits = self.teacher_heads[0](tokens[:, 0])
         patch_logits = self.teacher_heads[-1](self._hidden(tokens, masks))
         cls_targets, patch_targets = self.sharpen(cls_logits, patch_logits)
-        return cls_targets.unflatten(0, (NUM_GLOBAL, -1)), patch_targets
+        return torch.unflatten(cls_targets, 0, (NUM_GLOBAL, -1)), patch_targets
 
     def sharpen(self, cls_logits: Tensor, patch_logits: Tensor) -> tuple[Tensor, Tensor]:
         """Turn the teacher's logits into probabilities: centred and sharpened, both apart."""

@@ -118,7 +118,7 @@ class IJEPA(Method):
         tokens = teacher.forward_tokens(images)[:, teacher.num_prefix_tokens :]
         tokens = functional.layer_norm(tokens, tokens.shape[-1:])
         places = targets_BTM.flatten(1)[..., None].expand(-1, -1, tokens.shape[2])
-        return tokens.gather(1, places).unflatten(1, targets_BTM.shape[1:])
+        return torch.unflatten(tokens.gather(1, places), 1, targets_BTM.shape[1:])
 
     @staticmethod
     def default_lr(optimizer: str, batch_size: int) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sslcore.selection.coverage import Coverage
+from sslcore.selection.kernel_coverage import Coverage
 from sslcore.selection.picks import Picks
 from sslcore.selection.pool import Pool
 

@@ -58,7 +58,7 @@ def assemble(
     """
     torch.manual_seed(config.seed)
     precision = Precision(resolve_precision(config.precision, device), device)
-    samples = SampleDataset(dataset, splits=("train",))
+    samples = SampleDataset(dataset, splits=("train",), fast=True)
     samples.image_size = load_size(config, samples)
     if config.keep == "best":
         require_labels(dataset, config.keep_metric)

@@ -44,6 +44,8 @@ class Record:
     history: list[dict[str, float]] = field(default_factory=list)
     """A row per epoch."""
     best: Best | None = None
+    flops_per_step: float = 0.0
+    """Counted at the first step; how many samples are measured follows from it."""
     fitted: bool = False
     """Whether the length was fitted into max_minutes."""
 
@@ -63,6 +65,7 @@ def capture(parts: Parts, record: Record, config: PretrainConfig) -> dict[str, A
         "total_steps": record.length.total_steps,
         "steps_per_epoch": record.length.steps_per_epoch,
         "fitted": record.fitted,
+        "flops_per_step": record.flops_per_step,
         "seconds": record.seconds,
         "losses": list(record.losses),
         "history": [dict(row) for row in record.history],
@@ -89,7 +92,7 @@ def restore(parts: Parts, record: Record, config: PretrainConfig, state: Mapping
     if parts.average is not None:
         parts.average.load_state_dict(state["average"])
     record.done, record.length.total_steps = state["done"], state["total_steps"]
-    record.fitted = state["fitted"]
+    record.fitted, record.flops_per_step = state["fitted"], state["flops_per_step"]
     record.seconds, record.losses, record.history = state["seconds"], state["losses"], state["history"]
     record.best = None if state["best"] is None else Best(**state["best"])
     if distributed.rank() < len(

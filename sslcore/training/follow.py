@@ -94,12 +94,12 @@ def follow(run: Run) -> None:
 
 
 def _counting_flops(run: Run, steps: Iterator[Step]) -> Iterator[Step]:
-    """Count the operations of the first step of this process; it is the same step, to the bit."""
-    if run.config.compile != "none" or run.record.done >= run.record.length.total_steps:
-        yield from steps
-        return
-    step, run.timing.flops_per_step = count_flops(lambda: next(steps))
-    yield step
+    """Count the operations of a run's first step; it is the same step, to the bit."""
+    if run.record.done == 0 and run.config.compile == "none":
+        step, run.record.flops_per_step = count_flops(lambda: next(steps))
+        run.timing.flops_per_step = run.record.flops_per_step
+        yield step
+    run.timing.flops_per_step = run.record.flops_per_step
     yield from steps
 
 
@@ -163,7 +163,7 @@ def _measure(run: Run) -> dict[str, float]:
 def _make_online(run: Run, backbone: torch.nn.Module) -> OnlineEvaluation:
     config, length = run.config, run.record.length
     every = min(config.eval_every_epochs * length.steps_per_epoch, length.total_steps)
-    per_step = run.timing.flops_per_step
+    per_step = run.record.flops_per_step
     affordable = affordable_images(
         backbone,
         image_size=config.image_size,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
@@ -131,7 +130,7 @@ def train_step(
     method.after_backward(progress)
     weights = [each for group in optimizer.param_groups for each in group["params"] if each.grad is not None]
     norm = get_total_norm([each.grad for each in weights])
-    norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
+    norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm  # sharded: of all processes
     if parts.clip_grad_norm is not None:
         clip_grads_with_norm_(weights, parts.clip_grad_norm, norm)
     stepped = finite.step(optimizer, norm)

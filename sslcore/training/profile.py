@@ -36,7 +36,7 @@ def tracing(path: Path | None) -> Iterator[Callable[[], None]]:
 
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if torch.cuda.is_available() else [])]
     plan = schedule(wait=SKIPPED, warmup=WARMUP, active=TRACED, repeat=1)
-    with profile(activities=activities, schedule=plan, on_trace_ready=write) as profiler:
+    with profile(activities=activities, schedule=plan, on_trace_ready=write, acc_events=True) as profiler:
         yield profiler.step
     if not written:
         log.warning("no trace was written: it takes %d steps", SKIPPED + WARMUP + TRACED)

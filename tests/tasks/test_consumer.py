@@ -17,7 +17,7 @@ from sslcore.augment import normalize
 from sslcore.backbones import build_backbone, load_backbone, save_backbone
 from sslcore.data.decode import decode_resized
 from tasks.fingerprints import plan_stage
-from tasks.registry import promote, register
+from tasks.registry import fetch_version, promote, register
 from tasks.tracking import Tracker, connect, tracking_uri
 from tasks.workspace import Workspace
 
@@ -80,6 +80,8 @@ def test_a_consumer_without_sslflow_gets_the_same_features(
     tracker.finish("FINISHED", {}, [])
 
     module, info = load_backbone(folder)
+    fetched = fetch_version(client, workspace, "champion")
+    assert load_backbone(fetched)[1].model_id == info.model_id
     work = tmp_path / "work"
     work.mkdir()
     rng = np.random.default_rng(0)

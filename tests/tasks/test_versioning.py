@@ -1,15 +1,25 @@
 """Workspaces as DVC sees them."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
 import yaml
+from fsspec.implementations.memory import MemoryFileSystem
 
 from sslcore.config import read_params
 from sslcore.errors import UserError
 from tasks.dvc_process import dvc_command, dvc_environment, explain, skip_reason
-from tasks.versioning import check_source_dep, create_workspace, hide_unreadable, set_source
+from tasks.versioning import (
+    LISTING,
+    check_source_dep,
+    create_workspace,
+    hide_unreadable,
+    refresh_listing,
+    set_source,
+)
 from tasks.workspace import INPUTS, OUTPUTS, STAGES, Workspace
 
 
@@ -122,3 +132,52 @@ def test_dvcs_words_for_skipping_are_understood() -> None:
         skip_reason(["Stage 'embed' is cached - skipping run, checking out outputs"], "embed") == "restored"
     )
     assert skip_reason(["Running stage 'embed':"], "embed") is None
+
+
+@pytest.fixture
+def bucket() -> Iterator[MemoryFileSystem]:
+    """A remote folder with one file, in fsspec's memory."""
+    system = fsspec.filesystem("memory")
+    system.pipe_file("/pictures/set/a.png", b"x")
+    yield system
+    system.store.clear()
+    system.pseudo_dirs[:] = [""]
+
+
+def test_a_listing_stands_for_a_remote_source(root: Path, bucket: MemoryFileSystem) -> None:
+    set_source(root, "memory://pictures/set")
+    assert deps_of(root) == [LISTING]
+    params = Workspace(root).params()
+    check_source_dep(root, params)
+    assert hide_unreadable(root, params.ingest.source) == []
+    before = (root / LISTING).read_text()
+    assert not refresh_listing(root, params)
+    bucket.pipe_file("/pictures/set/b.png", b"y")
+    assert refresh_listing(root, params)
+    assert (root / LISTING).read_text() != before
+    set_source(root, str(root.parent / "pictures"))
+    assert deps_of(root) == ["${ingest.source}"]
+    assert not refresh_listing(root, Workspace(root).params())
+
+
+def test_a_workspace_may_begin_with_a_remote_source(tmp_path: Path, bucket: MemoryFileSystem) -> None:
+    create_workspace(tmp_path / "w", "memory://pictures/set")
+    assert deps_of(tmp_path / "w") == [LISTING]
+    assert (tmp_path / "w" / LISTING).read_text().startswith("memory://pictures/set\n1 files\n")
+
+
+def test_a_remote_source_that_is_not_there_changes_nothing(root: Path) -> None:
+    before = (root / "params.yaml").read_bytes(), (root / "dvc.yaml").read_bytes()
+    with pytest.raises(UserError, match="does not exist, or nothing is in it"):
+        set_source(root, "memory://nowhere")
+    assert ((root / "params.yaml").read_bytes(), (root / "dvc.yaml").read_bytes()) == before
+    with pytest.raises(UserError, match="does not exist, or nothing is in it"):
+        create_workspace(root.parent / "other", "memory://nowhere")
+    assert not (root.parent / "other").exists()
+
+
+def test_a_source_changed_by_hand_into_a_remote_one_says_how_to_mend_dvc_yaml(root: Path) -> None:
+    text = (root / "params.yaml").read_text()
+    (root / "params.yaml").write_text(text.replace(str(root.parent / "pictures"), "s3://bucket/set"))
+    with pytest.raises(UserError, match="does not depend on the source .*'sslflow run --source s3://bucket"):
+        check_source_dep(root, Workspace(root).params())

@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sslcore.errors import ConfigError, UserError
+from tasks.params_file import params_text
 from tasks.workspace import INPUTS, OUTPUTS, STAGES, Workspace
 
 
@@ -69,3 +71,14 @@ def test_stages_read_only_what_earlier_ones_wrote() -> None:
     assert tuple(INPUTS) == tuple(OUTPUTS) == STAGES
     for stage, inputs in INPUTS.items():
         assert all(STAGES.index(each) < STAGES.index(stage) for each in inputs)
+
+
+def test_the_sample_params_name_every_setting_with_its_meaning() -> None:
+    text = (Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8")
+    values = yaml.safe_load(text)
+    fresh = params_text("data/sample")
+    assert {name: set(section) for name, section in values.items()} == {
+        name: set(section) for name, section in yaml.safe_load(fresh).items()
+    }
+    said = {line for line in fresh.splitlines() if line.startswith("  # ")}
+    assert said <= set(text.splitlines())

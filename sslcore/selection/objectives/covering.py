@@ -1,7 +1,7 @@
 """Objective ``coverage``: like many that nothing chosen is like, as in MaxHerding.
 
-Value: what the sample would add to the coverage of the pool (coverage.py), over the most that any would add
-now.
+Value: what the sample would add to the coverage of the pool (kernel_coverage.py), over the most that any
+would add now.
 """
 
 import math
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslcore.errors import ConfigError
-from sslcore.selection.coverage import Coverage, mean_square
+from sslcore.selection.kernel_coverage import Coverage, mean_square
 from sslcore.selection.objectives.base import State, check_strength, share_of_largest
 from sslcore.selection.pool import Pool
 

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sslcore.selection.distances import Distances
 from sslcore.selection.objectives.base import State, check_strength, share_of_largest
 from sslcore.selection.pool import Pool
+from sslcore.selection.rounded_distances import Distances
 
 __all__ = ["Diversity"]
 

@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from sslcore.errors import UserError
-from sslcore.selection.coverage import mean_square
-from sslcore.selection.distances import Distances
+from sslcore.selection.kernel_coverage import mean_square
 from sslcore.selection.objectives.base import FLOOR, State, check_strength
 from sslcore.selection.objectives.fixed import Fixed
 from sslcore.selection.pool import Pool
+from sslcore.selection.rounded_distances import Distances
 
 __all__ = ["Similarity"]
 

@@ -5,8 +5,8 @@ Constraints alone are kept to while covering the pool, and by what a model is un
 predictions.
 """
 
-from sslcore.selection.coverage import bytes_needed
 from sslcore.selection.greedy import Greedy
+from sslcore.selection.kernel_coverage import bytes_needed
 from sslcore.selection.objectives import Covering, Uncertainty
 from sslcore.selection.picks import Strategy
 from sslcore.selection.pool import Pool

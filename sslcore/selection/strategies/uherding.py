@@ -7,7 +7,7 @@ between two labelled samples, so that with more labels it narrows, until only un
 labels the width is that of the vectors (1 for unit length) and all count alike, which is MaxHerding.
 
 Differs: no temperature scaling, for which the paper keeps 30 % of the labels apart. Of a large pool, a
-random sample competes and is covered (coverage.py).
+random sample competes and is covered (kernel_coverage.py).
 
 Shapes: N vectors.
 """
@@ -16,12 +16,12 @@ import math
 
 import torch
 
-from sslcore.selection.coverage import Coverage, bytes_needed, mean_square
-from sslcore.selection.distances import Distances
 from sslcore.selection.head import predictions
 from sslcore.selection.herding import Herding
+from sslcore.selection.kernel_coverage import Coverage, bytes_needed, mean_square
 from sslcore.selection.picks import Strategy
 from sslcore.selection.pool import Pool
+from sslcore.selection.rounded_distances import Distances
 from sslcore.selection.scorers.probabilities import margin
 
 __all__ = ["STRATEGY", "begin"]

@@ -2,6 +2,7 @@
 
 import ast
 import io
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torchvision.transforms as transforms
-from PIL import Image
+from PIL import Image, ImageCms, features
 
 from sslcore.data import decode as decode_module
 from sslcore.data.decode import ImageError, decode_image, decode_resized
@@ -89,6 +90,56 @@ def test_16_bit_is_scaled_not_clipped(format: str) -> None:
 def test_16_bit_portable_grey_map_is_scaled() -> None:
     values = np.array([0, 1000, 65535], ">u2")
     assert decoded(b"P5 3 1 65535\n" + values.tobytes())[0, :, 1].tolist() == [0, 4, 255]
+
+
+def tiff_of_integers(values: list[int], order: str, bits: int) -> bytes:
+    """A grey TIFF of one row, written by hand: Pillow writes no big-endian ones."""
+    mark, size = {"<": b"II*\0", ">": b"MM\0*"}[order], bits // 8
+    tags = [(256, len(values)), (257, 1), (258, bits), (259, 1), (262, 1), (273, 8), (277, 1), (278, 1)]
+    tags.append((279, size * len(values)))
+    pixels = b"".join(value.to_bytes(size, {"<": "little", ">": "big"}[order]) for value in values)
+    pixels += bytes(len(pixels) % 2)
+    entries = b"".join(struct.pack(f"{order}HHLL", tag, 4, 1, value) for tag, value in tags)
+    return b"".join(
+        [mark, struct.pack(f"{order}L", 8 + len(pixels)), pixels, struct.pack(f"{order}H", len(tags))]
+        + [entries, bytes(4)]
+    )
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_16_bits_in_either_byte_order_are_scaled(order: str) -> None:
+    data = tiff_of_integers([0, 300, 32896, 65535], order, 16)
+    assert decoded(data)[0, :, 1].tolist() == [0, 1, 128, 255]
+
+
+def test_32_bit_integers_are_scaled_by_65535_where_they_fit_and_else_by_their_largest() -> None:
+    small = Image.fromarray(np.array([[0, 257, 65535]], np.int32))
+    large = Image.fromarray(np.array([[0, 1_000_000, 2_000_000]], np.int32))
+    signed = Image.fromarray(np.array([[-1000, 0, 3000]], np.int32))
+    assert [decoded(encode(each, "TIFF"))[0, :, 0].tolist() for each in (small, large, signed)] == [
+        [0, 1, 255],
+        [0, 128, 255],
+        [0, 64, 255],
+    ]
+
+
+def test_the_first_page_of_a_tiff_is_taken() -> None:
+    pages = [Image.new("RGB", (9, 9), colour) for colour in ("red", "blue")]
+    data = encode(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    assert decoded(data)[0, 0].tolist() == [255, 0, 0]
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
+def test_avif_is_read(encoded: Encode) -> None:
+    pixels = decoded(encoded(3, format="AVIF", quality=95)).astype(int)
+    assert np.abs(pixels - decoded(encoded(3)).astype(int)).mean() < 4
+    with pytest.raises(ImageError):
+        decode_image(encoded(3, format="AVIF")[:200])
+
+
+def test_a_colour_profile_is_left_out(encoded: Encode) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    np.testing.assert_array_equal(decoded(encoded(1, icc_profile=profile)), decoded(encoded(1)))
 
 
 @pytest.mark.parametrize(

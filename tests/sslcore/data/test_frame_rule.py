@@ -48,7 +48,7 @@ def test_fps_may_be_a_fraction() -> None:
     assert taken("fps .25", [float(number) for number in range(9)]) == [0, 4, 8]
 
 
-@pytest.mark.parametrize("frames", ["every 0", "every 1.5", "fps 0", "fps -1", "some", "fps"])
+@pytest.mark.parametrize("frames", ["every 0", "every 1.5", "fps 0", "fps -1", "some", "fps", "scene"])
 def test_other_rules_are_refused(frames: str) -> None:
     with pytest.raises(ConfigError, match="must be all, every N or fps X"):
         make_frame_rule(frames)

@@ -124,7 +124,7 @@ def test_a_pattern_may_take_part_of_a_name(tmp_path: Path, write_image: Write, r
     [
         ("train/{label}/*", UserError, r"matches none of 3 names such as 'cat/0.png'"),
         ("missing.csv", UserError, r"missing.csv cannot be read: No such file"),
-        ("folders", ConfigError, r"must be auto, none, a .csv file .* got 'folders'"),
+        ("folders", ConfigError, r"must be auto, none, a .csv, .parquet or .* got 'folders'"),
         ("{label}/{label}", ConfigError, r"must have \{label\} once"),
         ("bad.csv", UserError, r"bad.csv needs the columns filename,label, it has: name,class"),
         ("two.csv", UserError, r"gives 'cat/0.png' two labels: 'a' and 'b'"),

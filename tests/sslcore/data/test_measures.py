@@ -72,7 +72,7 @@ def plain_hash(image: Image.Image) -> int:
     basis = np.array(wave)
     found = basis @ small @ basis.T
     places = [(row, total - row) for total in range(1, 11) for row in range(total + 1)][:64]
-    values = [float(found[place]) for place in places]
+    values = [float(found[place]) if abs(found[place]) >= 256 else 0.0 for place in places]
     middle = max(0.0, float(np.median(values)))
     return int("".join("1" if value > middle else "0" for value in values), 2)
 

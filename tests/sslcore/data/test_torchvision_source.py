@@ -12,7 +12,7 @@ import pytest
 import torchvision
 from PIL import Image
 
-from sslcore.data import SampleDataset, read_dataset_info, read_manifest, torchvision_set
+from sslcore.data import SampleDataset, items, read_dataset_info, read_manifest
 from sslcore.data.ingest import IngestReport
 from sslcore.data.torchvision_set import open_torchvision
 from sslcore.errors import ConfigError, UserError
@@ -166,7 +166,7 @@ def test_sets_without_images_are_refused(tmp_path: Path, run_ingest: RunIngest, 
             return "a", "b"
 
     torchvision.datasets.Tiny = Pairs
-    with pytest.raises(UserError, match=r"gives no \(image, target\)"):
+    with pytest.raises(UserError, match=r"gives no image, or \(image, target\), at item 0: it is a str"):
         run_ingest("torchvision:Tiny", tmp_path / "out")
 
 
@@ -178,5 +178,5 @@ def test_known_images_are_not_encoded_again(
     def refuse(image: Image.Image) -> bytes:
         raise AssertionError("encoded again")
 
-    monkeypatch.setattr(torchvision_set, "encode_png", refuse)
+    monkeypatch.setattr(items, "encode_png", refuse)
     run_ingest(FAKE, tmp_path / "two", tmp_path / "one")

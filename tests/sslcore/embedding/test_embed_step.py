@@ -82,6 +82,29 @@ def test_only_new_samples_are_computed(
     assert np.allclose(grown.vectors, full.vectors, atol=1e-5)
 
 
+def test_several_processes_write_the_same_parts(tmp_path: Path, source: Any, backbone: Path) -> None:
+    dataset = source.ingest()
+    one, _ = run(tmp_path / "one", dataset, backbone, rows_per_file=2)
+    two, report = run(tmp_path / "two", dataset, backbone, rows_per_file=2, num_processes=2)
+    assert report.figures["num_new"] == 5
+    assert (two.sample_ids, two.filenames) == (one.sample_ids, one.filenames)
+    assert np.allclose(two.vectors, one.vectors, atol=1e-5)
+
+
+def test_what_goes_wrong_in_a_process_is_said_by_the_step(tmp_path: Path, source: Any, save: Any) -> None:
+    module = build_backbone("resnet10-small", image_size=32, seed=0)
+    with torch.no_grad():
+        next(module.parameters()).fill_(float("nan"))
+    with pytest.raises(UserError, match="features that are not finite"):
+        run(
+            tmp_path / "out",
+            source.ingest(),
+            save(tmp_path / "broken", module),
+            rows_per_file=2,
+            num_processes=2,
+        )
+
+
 def test_a_killed_run_goes_on_at_the_part(
     tmp_path: Path, source: Any, backbone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """Several processes started by the stage itself: one writer, one voice, restarts, and a stop from outside."""
 
+import logging
 import os
 import signal
 import threading
@@ -68,13 +69,16 @@ def kill_one() -> None:
     max(ours, key=lambda each: each.pid).kill()
 
 
-def test_when_one_is_killed_all_go_on_from_the_checkpoint(make_dataset: Any, tmp_path: Path) -> None:
+def test_when_one_is_killed_all_go_on_from_the_checkpoint(
+    make_dataset: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     dataset = make_dataset(40)
+    caplog.set_level(logging.INFO)
     ears = Ears(7, kill_one)
-    output = run(dataset, tmp_path, ears)
+    output = run(dataset, tmp_path, ears, epochs=8)
     assert load_backbone(output)[1].method == "simclr"
-    assert sorted(set(ears.steps)) == list(range(1, 21))
-    assert ears.steps.count(5) == 2  # after the checkpoint of step 4
+    assert sorted(set(ears.steps)) == list(range(1, 8 * 5 + 1))
+    assert "going on after step" in caplog.text
     assert ears.steps.count(3) == 1
     assert {"loss", "knn_accuracy", "images_per_second"} <= set(ears.rows[-1])
 

@@ -84,12 +84,12 @@ def test_mixing_equals_plain_loops() -> None:
 @pytest.mark.parametrize("strategy", ["alfamix", "dropquery"])
 def test_picks_are_what_changes_its_class_more_easily_than_the_rest(strategy: str) -> None:
     x, labels = known(400, 6, 30, seed=2)
-    got = select(x, 10, strategy=strategy, labels=labels, seed=1)
+    got = select(x, 3, strategy=strategy, labels=labels, seed=1)
     margins = select(x, 370, strategy="margin", labels=labels)
     of_row = dict(zip(margins.indices.tolist(), margins.columns["margin"].tolist(), strict=True))
-    assert np.mean([of_row[row] for row in got.indices]) > np.mean(list(of_row.values())) + 0.15
+    assert np.mean([of_row[row] for row in got.indices]) > np.mean(list(of_row.values())) + 0.1
     column = "mixing_classes" if strategy == "alfamix" else "changes"
-    assert (got.columns[column] >= 1).sum() >= 8
+    assert (got.columns[column] >= 1).all()
 
 
 @pytest.mark.parametrize("strategy", ["alfamix", "dropquery"])

@@ -53,6 +53,7 @@ def test_no_step_away_from_the_fit_lowers_the_loss(shape: tuple[int, int]) -> No
 
 def test_with_fewer_labels_than_dimensions_it_is_the_same_minimum() -> None:
     x, labels = draw(8, 20, classes=3, seed=2)
+    labels[:3] = [0, 1, 2]
     padded = np.concatenate([x, np.zeros((30, 20))])  # weight 0 each: the same problem, in all dimensions
     weights = np.concatenate([np.ones(8), np.full(30, 1e-300)])
     wide = fit_head(padded, np.concatenate([labels, np.zeros(30, np.int64)]), weights_L=weights)

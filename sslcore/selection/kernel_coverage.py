@@ -20,7 +20,7 @@ from torch import Tensor
 
 from sslcore.selection.pool import Pool
 
-__all__ = ["MOST_CANDIDATES", "MOST_REFERENCES", "Coverage", "bytes_needed", "mean_square"]
+__all__ = ["MOST_CANDIDATES", "MOST_REFERENCES", "Coverage", "bytes_needed", "drawn", "mean_square"]
 
 MOST_CANDIDATES = 16384
 MOST_REFERENCES = 8192
@@ -60,8 +60,8 @@ class Coverage:
             most_references: Of more samples to cover, so many are drawn.
         """
         rng = np.random.default_rng(seed)
-        self.positions = _draw(pool.candidates, most_candidates, rng)
-        self.references = _draw(pool.candidates, most_references, rng)
+        self.positions = drawn(pool.candidates, most_candidates, rng)
+        self.references = drawn(pool.candidates, most_references, rng)
         take = pool.vectors.exact
         x_RD, x_PD = torch.from_numpy(take(self.references)), torch.from_numpy(take(self.positions))
         largest = max(float(x_RD.square().sum(dim=1).max()), 1e-300)
@@ -137,7 +137,8 @@ class Coverage:
         return float(self.best_R.double() @ self.weight_R.double())
 
 
-def _draw(positions: NDArray[np.int64], most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def drawn(positions: NDArray[np.int64], most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return the positions, or of more than ``most`` so many drawn at random, ascending."""
     if len(positions) <= most:
         return positions
     return np.sort(rng.choice(positions, most, replace=False))

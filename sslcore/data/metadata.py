@@ -1,0 +1,95 @@
+"""What a person knows of the files beside their labels: a table by filename, kept beside the manifest."""
+
+import logging
+import posixpath
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from sslcore.errors import ConfigError, UserError
+
+__all__ = ["METADATA_FILES", "find_metadata", "read_metadata", "write_metadata"]
+
+log = logging.getLogger(__name__)
+
+METADATA_FILES = ("metadata.parquet", "metadata.csv")
+_KEY = "filename"
+
+
+def find_metadata(metadata: str, root: Path) -> Path | None:
+    """Return the table that ``ingest.metadata`` means, or ``None``.
+
+    Args:
+        metadata: ``auto``: the first of `METADATA_FILES` that is there; ``none``; or a file's name.
+        root: The folder that it is relative to.
+
+    Raises:
+        ConfigError: If it is none of these.
+    """
+    if metadata == "none":
+        return None
+    if metadata == "auto":
+        return next((root / name for name in METADATA_FILES if (root / name).is_file()), None)
+    if metadata.lower().endswith((".csv", ".parquet")):
+        return root / metadata
+    raise ConfigError(
+        f"ingest.metadata must be auto, none, or a .csv or .parquet file in the source, got '{metadata}'"
+    )
+
+
+def read_metadata(path: Path) -> pa.Table:
+    """Read a CSV or Parquet file with a column filename and others of any type.
+
+    Raises:
+        UserError: If it cannot be read, has no such column, one called sample_id, or names a file twice.
+    """
+    try:
+        if path.suffix.lower() == ".parquet":
+            table = pq.read_table(path)
+        else:
+            as_text = pa.csv.ConvertOptions(column_types={_KEY: pa.string()})
+            table = pa.csv.read_csv(path, convert_options=as_text)
+    except (OSError, pa.ArrowException) as error:
+        line = (str(error).splitlines() or [""])[0]
+        raise UserError(f"metadata file {path} cannot be read: {line}") from error
+    columns = table.column_names
+    if _KEY not in columns or len(columns) < 2 or "sample_id" in columns or len(set(columns)) < len(columns):
+        raise UserError(
+            f"metadata file {path} needs a column filename and others, each once and none called sample_id; "
+            f"it has: {','.join(columns)}"
+        )
+    names = [posixpath.normpath(str(name).strip()) for name in table.column(_KEY).to_pylist()]
+    if len(set(names)) < len(names):
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise UserError(f"metadata file {path} has '{twice}' twice")
+    return table.set_column(columns.index(_KEY), _KEY, pa.array(names, pa.string()))
+
+
+def write_metadata(rows: Iterable[Mapping[str, Any]], table: pa.Table, path: Path) -> None:
+    """Write metadata.parquet: sample_id and the columns of the table, for the samples that it has.
+
+    A frame has the row of its own name, else that of its video; a sample with several names the first that is
+    found.
+
+    Args:
+        rows: Of the manifest.
+        table: From `read_metadata`.
+        path: Where.
+    """
+    places = {name: place for place, name in enumerate(table.column(_KEY).to_pylist())}
+    found: dict[str, int] = {}
+    for row in rows:
+        names = [row["filename"], *row["duplicates"], row["video"]]
+        place = next((places[name] for name in names if name in places), None)
+        if place is not None:
+            found[row["sample_id"]] = place
+    astray = len(set(places.values()) - set(found.values()))
+    if astray:
+        log.warning("%d of %d rows of the metadata match no sample", astray, len(places))
+    ids = sorted(found)
+    chosen = table.drop([_KEY]).take(pa.array([found[each] for each in ids], pa.int64()))
+    pq.write_table(chosen.add_column(0, "sample_id", pa.array(ids, pa.string())), path)
