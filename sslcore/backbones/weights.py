@@ -46,8 +46,7 @@ def load_weights(
     text = str(weights)
     if text.startswith(REGISTRY):
         raise UserError(
-            f"weights {text} are not fetched by themselves: type 'sslflow models export "
-            f"{text.removeprefix(REGISTRY)} FOLDER' and set weights: FOLDER"
+            f"weights {text} are fetched by 'sslflow pretrain'; here, name the folder they are in"
         )
     if text.startswith(TORCHVISION):
         found = _of_torchvision(text.removeprefix(TORCHVISION), backbone)

@@ -91,7 +91,7 @@ def test_keys_that_do_not_fit_are_named(tmp_path: Path) -> None:
     ("weights", "message"),
     [
         ("nowhere.pt", "weights nowhere.pt: no such file"),
-        ("registry:3", "type 'sslflow models export 3 FOLDER' and set weights: FOLDER"),
+        ("registry:champion", "are fetched by 'sslflow pretrain'"),
         ("torchvision:DEFAULT", "torchvision has no weights for backbone resnet10-small"),
     ],
 )
