@@ -6,8 +6,8 @@ predictions.
 """
 
 from sslcore.selection.greedy import Greedy
-from sslcore.selection.kernel_coverage import bytes_needed
 from sslcore.selection.objectives import Covering, Uncertainty
+from sslcore.selection.objectives.covering import MOST_NUMBERS
 from sslcore.selection.picks import Strategy
 from sslcore.selection.pool import Pool
 
@@ -41,5 +41,5 @@ STRATEGY = Strategy(
     begin=begin,
     needs=frozenset({"plan"}),
     takes=frozenset({"objectives", "constraints"}),
-    estimate=lambda pool, k: bytes_needed(pool),
+    estimate=lambda pool, k: 32 * len(pool) * pool.vectors.dim + 4 * MOST_NUMBERS,
 )

@@ -65,7 +65,7 @@ def test_mixing_equals_plain_loops() -> None:
     for z in x:
         p = head.probs(z[None])[0]
         own = int(p.argmax())
-        gradient = sum((p[c] - (c == own)) * head.weight_CD[c] for c in range(3))
+        gradient = np.sum([(p[c] - (c == own)) * head.weight_CD[c] for c in range(3)], axis=0)
         gradient = gradient / math.sqrt(float((gradient**2).sum()))
         flips = 0
         for anchor in anchors:
