@@ -41,5 +41,7 @@ STRATEGY = Strategy(
     begin=begin,
     needs=frozenset({"plan"}),
     takes=frozenset({"objectives", "constraints"}),
-    estimate=lambda pool, k: 32 * len(pool) * pool.vectors.dim + 4 * MOST_NUMBERS,
+    estimate=lambda pool, k: (
+        32 * len(pool) * pool.vectors.dim + 4 * min(MOST_NUMBERS, len(pool.candidates) ** 2)
+    ),
 )
