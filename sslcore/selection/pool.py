@@ -24,7 +24,6 @@ NEEDS: Mapping[str, str] = {
     "labels": "labels=, the class of each row where it is known [N]",
     "labelled": "labelled=, at least one row that is labelled already",
     "objectives": "objectives=",
-    "plan": "objectives= or constraints=",
 }
 
 
@@ -80,8 +79,6 @@ class Pool:
         if need in ("predictions", "models"):
             given = self.probs is not None and (need == "predictions" or self.has("committee"))
             return given or (self.probs is None and self._num_known_classes() >= 2)
-        if need == "plan":
-            return bool(self.objectives) or bool(self.constraints)
         if need == "labelled":
             return len(self.labelled) > 0
         if need == "labels":

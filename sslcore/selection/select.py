@@ -82,7 +82,9 @@ def select(
         UserError: If ``k`` is more than can be picked, something does not fit the embeddings, is not finite
             or is missing for the strategy, an id is there twice, or the work would not fit into ``memory``.
     """
-    name = WITH_PLAN if strategy == "auto" and (objectives or constraints) else strategy
+    name = strategy
+    if strategy == "auto" and (objectives or constraints):
+        name, objectives = WITH_PLAN, objectives or ()
     chosen = PICKERS[check_choice(name, PICKERS, name="strategy")]
     for argument, value, least in (("k", k, 1), ("seed", seed, 0), ("round", round, 1)):
         if value < least:

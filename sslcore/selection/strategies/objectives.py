@@ -39,8 +39,8 @@ STRATEGY = Strategy(
     about="a plan: the product of objectives to the power of their strengths, within constraints"
     " (as LightlyOne's selection)",
     begin=begin,
-    needs=frozenset({"plan"}),
-    takes=frozenset({"objectives", "constraints"}),
+    needs=frozenset({"objectives"}),
+    takes=frozenset({"constraints"}),
     estimate=lambda pool, k: (
         32 * len(pool) * pool.vectors.dim + 4 * min(MOST_NUMBERS, len(pool.candidates) ** 2)
     ),

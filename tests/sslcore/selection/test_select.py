@@ -20,7 +20,7 @@ def unit_vectors(n: int, d: int, seed: int = 0) -> NDArray[np.float32]:
 
 def needed(strategy: str, labelled: list[int], total: int) -> dict[str, Any]:
     """What a strategy needs beside embeddings: labels of two classes, or a plan."""
-    if "plan" in PICKERS[strategy].needs:
+    if "objectives" in PICKERS[strategy].needs:
         return {"objectives": [Diversity()], "labelled": labelled}
     labels = np.full(total, -1)
     labels[labelled] = np.arange(len(labelled)) % 2
