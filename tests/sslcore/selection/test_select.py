@@ -20,39 +20,6 @@ def test_every_strategy_has_a_line_about_it() -> None:
     assert all("\n" not in line and line for line in STRATEGIES.values())
 
 
-@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
-def test_picks_are_different_unlabelled_and_explained(strategy: str) -> None:
-    labelled = np.zeros(50, dtype=bool)
-    labelled[[0, 13, 49]] = True
-    got = select(unit_vectors(50, 6), 12, strategy=strategy, labelled=labelled, seed=4)
-    assert len(set(got.indices.tolist())) == 12
-    assert not set(got.indices.tolist()) & {0, 13, 49}
-    assert len(got.reasons) == 12
-    assert all(len(column) == 12 for column in got.columns.values())
-
-
-@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
-def test_the_whole_pool_can_be_picked_to_its_last_row(strategy: str) -> None:
-    got = select(unit_vectors(17, 3), 15, strategy=strategy, labelled=[2, 3])
-    assert sorted(got.indices.tolist()) == [0, 1, *range(4, 17)]
-
-
-@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
-def test_picks_do_not_depend_on_threads_or_blocks(strategy: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors = unit_vectors(701, 48)
-    vectors[350:700] = vectors[:350]  # copies: every choice between two of them is a tie
-    threads = torch.get_num_threads()
-    found = []
-    try:
-        for count, block in ((1, 8_000_000), (2, 8_000_000), (4, 977)):
-            torch.set_num_threads(count)
-            monkeypatch.setattr("sslcore.selection.distances.PAIRS_AT_ONCE", block)
-            found.append(select(vectors, 60, strategy=strategy, labelled=[1, 2, 699]).indices.tolist())
-    finally:
-        torch.set_num_threads(threads)
-    assert found[0] == found[1] == found[2]
-
-
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_arrays_and_tensors_of_any_float_give_the_same_picks(dtype: str) -> None:
     vectors = np.round(unit_vectors(40, 4), 2).astype(np.float16)
