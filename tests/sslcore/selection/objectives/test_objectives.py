@@ -56,7 +56,9 @@ def coverage_in_loops(x: NDArray[np.float64], k: int, labelled: list[int], width
                 max(0.0, alike(i, u) - max((alike(i, j) for j in chosen), default=0.0)) for i in pool
             )
 
-        picks.append(max((i for i in pool if i not in picks), key=lambda u: round(gain(u), 5)))
+        picks.append(
+            max((i for i in pool if i not in picks), key=lambda u: round(gain(u) / len(pool) * 2**20))
+        )
     return picks
 
 
