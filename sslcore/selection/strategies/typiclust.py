@@ -76,7 +76,7 @@ def _most_typical(screen: Screen, members: NDArray[np.int64]) -> tuple[int, floa
         return int(members[0]), float("nan")
     low, high = _mean_distances(screen, members, neighbours)
     contenders = np.flatnonzero(low <= high.min())
-    means = np.array([_exact_mean(screen, members, row, neighbours) for row in contenders])
+    means = np.array([_exact_mean(screen, members, int(row), neighbours) for row in contenders])
     best = int(means.argmin())
     return int(members[contenders[best]]), float(1 / means[best]) if means[best] > 0 else float("inf")
 

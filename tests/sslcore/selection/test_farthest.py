@@ -71,7 +71,7 @@ def test_picks_and_neighbours_equal_plain_loops(
 def select_found(vectors: NDArray[Any], labelled: list[int], k: int) -> list[int]:
     run = select(vectors, 1, strategy="kcenter", labelled=labelled).run
     assert run is not None
-    return FarthestFirst(run.pool).take(k).nearest.tolist()
+    return [int(position) for position in FarthestFirst(run.pool).take(k).nearest]
 
 
 @pytest.mark.parametrize("labelled", [[], [3, 11]])
