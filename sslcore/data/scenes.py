@@ -31,7 +31,7 @@ def luma_thumbnail(frame: "VideoFrame") -> Luma:
     if not (luma.is_luma and luma.bits == 8 and frame.format.is_planar):
         frame = frame.reformat(format="gray")
     plane = frame.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, -1)[:, : plane.width]
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, -1)[:, : plane.width]
     step, block = max(1, plane.height // _ROWS), max(1, plane.width // _COLUMNS)
     chosen = rows[step // 2 :: step, : plane.width // block * block]
     means: Luma = chosen.reshape(len(chosen), -1, block).sum(2, dtype=np.uint32) // np.uint32(block)

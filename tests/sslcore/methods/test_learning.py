@@ -41,7 +41,7 @@ NOT_SHOWN: dict[str, str] = {
         "not run under this test; below the margin, or mixed, or not reached in trials like it",
     ),
 }
-"""Methods this run does not show to learn: what was measured missed the margin. An open gap, not a verdict."""
+"""Methods this run does not show to learn: what was measured missed the margin. A gap, not a verdict."""
 DEFAULTS: dict[str, Any] = {"steps": 60, "lr": 3e-3}
 SETTINGS: dict[str, dict[str, Any]] = {
     "simclr": {"lr": 1e-2, "temperature": 0.2},
