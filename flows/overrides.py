@@ -54,7 +54,7 @@ class _SettingsOf:
 
 
 def _inlined(part: Any, definitions: Mapping[str, Any]) -> Any:
-    """Put definitions in the place of references: this schema becomes a part of one with other definitions."""
+    """Put definitions in the place of references: this becomes a part of a schema with other definitions."""
     if isinstance(part, list):
         return [_inlined(each, definitions) for each in part]
     if not isinstance(part, dict):
