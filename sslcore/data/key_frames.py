@@ -7,7 +7,6 @@ video is to be decoded plainly.
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
 
 from av.container import InputContainer
 from av.packet import Packet
@@ -62,7 +61,7 @@ class KeyFrames:
         if self._frames or self._places:
             raise Unsure
 
-    def _take(self, packet: "Packet[Any]") -> None:
+    def _take(self, packet: "Packet[VideoStream]") -> None:
         time = packet.pts
         if time is None or packet.is_corrupt or packet.is_discard:
             raise Unsure

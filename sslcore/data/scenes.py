@@ -6,7 +6,7 @@ so a camera that shakes or follows something fast does not cut. Fades, which no 
 
 from collections import deque
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +30,8 @@ def luma_thumbnail(frame: "VideoFrame") -> Luma:
     luma = frame.format.components[0]
     if not (luma.is_luma and luma.bits == 8 and frame.format.is_planar):
         frame = frame.reformat(format="gray")
-    plane = frame.planes[0]
-    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, -1)[:, : plane.width]
+    plane: Any = frame.planes[0]  # a buffer, which its stubs do not say
+    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, -1)[:, : plane.width]
     step, block = max(1, plane.height // _ROWS), max(1, plane.width // _COLUMNS)
     chosen = rows[step // 2 :: step, : plane.width // block * block]
     means: Luma = chosen.reshape(len(chosen), -1, block).sum(2, dtype=np.uint32) // np.uint32(block)

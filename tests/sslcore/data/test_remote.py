@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import fsspec
 import pyarrow.parquet as pq
@@ -226,6 +227,8 @@ def s3(local: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Any]
     server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
     server.start()
     address = f"http://127.0.0.1:{port}"
+    # All servers of a process share what is in them.
+    urlopen(Request(f"{address}/moto-api/reset", method="POST")).close()
     system = fsspec.filesystem("s3", endpoint_url=address, skip_instance_cache=True)
     system.mkdir("bucket")
     system.put(f"{local}/", "bucket/set/", recursive=True)
