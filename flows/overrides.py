@@ -1,6 +1,6 @@
 """Settings of one run that differ from params.yaml, typed: a deployment's form shows and checks them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,10 +46,23 @@ class _SettingsOf:
         schema = self.model.model_json_schema()
         for setting in schema["properties"].values():
             setting.pop("default", None)
-        return schema
+        inlined: JsonSchemaValue = _inlined(schema, schema.pop("$defs", {}))
+        return inlined
 
     def _check(self, given: dict[str, Any]) -> dict[str, Any]:
         return self.model.model_validate(given).model_dump(mode="json", exclude_unset=True)
+
+
+def _inlined(part: Any, definitions: Mapping[str, Any]) -> Any:
+    """Put definitions in the place of references: this becomes a part of a schema with other definitions."""
+    if isinstance(part, list):
+        return [_inlined(each, definitions) for each in part]
+    if not isinstance(part, dict):
+        return part
+    named = definitions[part["$ref"].removeprefix("#/$defs/")] if "$ref" in part else {}
+    # A discriminator maps to references as well; the alternatives beside it say the same.
+    whole = {**named, **{key: value for key, value in part.items() if key not in ("$ref", "discriminator")}}
+    return {key: _inlined(value, definitions) for key, value in whole.items()}
 
 
 class Overrides(StageConfig):

@@ -14,6 +14,7 @@ from sslcore.data import read_manifest
 from sslcore.devices import resolve_device
 from sslcore.embedding import Embeddings, read_embeddings
 from sslcore.errors import UserError
+from sslcore.evaluation.clustering import clustering_agreement
 from sslcore.evaluation.collapse import effective_rank, feature_std
 from sslcore.evaluation.feature_sets import (
     FeatureRequest,
@@ -108,6 +109,7 @@ def evaluate(
     if comparison.measured:
         document |= intervals_of(comparison.measured, config)
         document |= _label_efficiency(stored, labelled, config)
+        document |= _clustering(stored, labelled, config)
     write_results(output, document, labelled, comparison.measured)
     figures = figures_of(document)
     candidate, best = (comparison.measured.get(name) for name in ("backbone", "champion"))
@@ -171,6 +173,17 @@ def _label_efficiency(
             for each in curve
         ]
     }
+
+
+def _clustering(stored: Embeddings, labelled: LabelledSamples, config: EvaluateConfig) -> dict[str, Any]:
+    """Measure it on all labelled samples: nothing is fitted to their labels."""
+    found = clustering_agreement(
+        embedded_features(stored, labelled.sample_ids),
+        labelled.targets,
+        num_groups=len(labelled.classes),
+        seed=config.seed,
+    )
+    return {"clustering": {name: round(value, 6) for name, value in vars(found).items()}}
 
 
 def _notes(labelled: LabelledSamples) -> list[str]:

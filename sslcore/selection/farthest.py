@@ -27,7 +27,7 @@ from sslcore.selection.screen import PAIRS_AT_ONCE, Screen, rough
 __all__ = ["FarthestFirst", "Found"]
 
 # Rows of a block: large enough for a product of matrices, small enough that few rows are met in vain.
-BLOCK = 1024
+BLOCK = 2048
 # At most so many rows have all distances among them computed at once; above, one column per pick.
 GRAM = 4096
 NOBODY = -1
@@ -89,7 +89,10 @@ class FarthestFirst:
                 part = self._rest(missing)
             else:
                 part, was_fresh = self._round(size, missing)
-                size = BLOCK if len(part.positions) else size * (2 if was_fresh else 1)
+                if len(part.positions):
+                    size = max(BLOCK, size // 2)
+                elif was_fresh:  # more rows than the block holds are too close to call
+                    size *= 2
             found.append(part)
             missing -= len(part.positions)
         return Found(
@@ -128,12 +131,16 @@ class FarthestFirst:
         return total / len(self.positions)
 
     def _nearest_to(self, point: NDArray[np.float64]) -> int:
-        step = self.pool.vectors.rows_at_once
-        distances = np.empty(len(self.positions))
-        for start in range(0, len(self.positions), step):
-            some = self.positions[start : start + step]
-            distances[start : start + step] = self.screen.exact_to(some, point)
-        return int(distances.argmin())
+        """Return the candidate nearest to a point, ties to the first."""
+        near = np.empty(len(self.positions), np.float32)
+        twice = torch.from_numpy((-2 * point).astype(np.float32))[None]
+        for start in range(0, len(self.positions), 4096):
+            some = self.positions[start : start + 4096]
+            tile = rough(self.screen.rows(some), twice, torch.zeros(1))[:, 0]
+            near[start : start + 4096] = (tile + self.screen.lengths(some)).numpy()
+        contenders = np.flatnonzero(near <= float(near.min()) + 2 * self.screen.error)
+        exact = self.screen.exact_to(self.positions[contenders], point)
+        return int(contenders[exact.argmin()])
 
     def append(self, rows: NDArray[np.int64]) -> None:
         """Make candidates centres."""
@@ -319,8 +326,11 @@ class _Block:
             contenders = np.flatnonzero(self.best >= low - self.error)
             high = low + 2 * self.error
         else:
-            highs = self.weights * (self.best + self.error)
-            low = max(0.0, float((self.weights * (self.best - self.error)).max()))
+            open_ = self.best > -np.inf
+            highs, lows = np.full((2, len(self.best)), -np.inf)
+            highs[open_] = self.weights[open_] * (self.best[open_] + self.error)
+            lows[open_] = self.weights[open_] * (self.best[open_] - self.error)
+            low = max(0.0, float(lows.max()))
             contenders = np.flatnonzero(highs >= low)
             high = float(highs.max())
         if high <= self.tau:

@@ -143,7 +143,7 @@ def id_order(ids: Sequence[Any] | NDArray[Any] | None, total: int) -> NDArray[np
 
 
 def check_labelled(
-    labelled: ArrayLike | None, labels: NDArray[np.int64] | None, total: int
+    labelled: ArrayLike | None, labels: NDArray[np.int64] | None, total: int, *, name: str = "labelled"
 ) -> NDArray[np.int64]:
     """Return the rows that are labelled already, ascending.
 
@@ -152,6 +152,7 @@ def check_labelled(
             whose class is known.
         labels: Class of each row, `UNKNOWN` where it is not known.
         total: N.
+        name: What the rows are, for messages.
 
     Raises:
         UserError: If they are no rows, or one is there twice.
@@ -162,15 +163,15 @@ def check_labelled(
     given = np.asarray(labelled)
     if given.dtype == np.bool_:
         if given.shape != (total,):
-            raise UserError(f"a mask of labelled rows must be [{total}], got {list(given.shape)}")
+            raise UserError(f"a mask of {name} rows must be [{total}], got {list(given.shape)}")
         return np.flatnonzero(given).astype(np.int64)
     if given.size and not np.issubdtype(given.dtype, np.integer):
-        raise UserError(f"labelled must hold row numbers or be a mask, got {given.dtype}")
+        raise UserError(f"{name} must hold row numbers or be a mask, got {given.dtype}")
     rows = np.unique(given.astype(np.int64))
     if len(rows) != given.size:
-        raise UserError(f"labelled names {given.size - len(rows)} rows twice")
+        raise UserError(f"{name} names {given.size - len(rows)} rows twice")
     if len(rows) and (rows[0] < 0 or rows[-1] >= total):
-        raise UserError(f"labelled must be row numbers from 0 to {total - 1}, got {rows[0]} to {rows[-1]}")
+        raise UserError(f"{name} must be row numbers from 0 to {total - 1}, got {rows[0]} to {rows[-1]}")
     return rows
 
 

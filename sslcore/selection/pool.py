@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sslcore.errors import UserError
 from sslcore.selection.memory import UNLIMITED
 from sslcore.selection.vectors import Vectors
 
@@ -24,7 +25,6 @@ NEEDS: Mapping[str, str] = {
     "labels": "labels=, the class of each row where it is known [N]",
     "labelled": "labelled=, at least one row that is labelled already",
     "objectives": "objectives=",
-    "plan": "objectives= or constraints=",
 }
 
 
@@ -40,7 +40,7 @@ class Pool:
     candidates: NDArray[np.int64]
     """Positions that may be picked, ascending [P]."""
     labelled: NDArray[np.int64]
-    """Positions that are labelled already, ascending [L]."""
+    """Positions that are labelled already, ascending [L]; what is neither is left out (duplicates, say)."""
     names: Sequence[str] | None = None
     """What to call each row in a reason, by row; None calls it by its number."""
     labels: NDArray[np.int64] | None = None
@@ -62,6 +62,11 @@ class Pool:
         """Return N."""
         return len(self.vectors)
 
+    @property
+    def everyone(self) -> NDArray[np.int64]:
+        """Positions that are labelled or may be picked, ascending."""
+        return np.sort(np.concatenate([self.labelled, self.candidates]))
+
     def name(self, position: int) -> str:
         """Return what to call a position."""
         row = position if self.vectors.order is None else int(self.vectors.order[position])
@@ -73,6 +78,19 @@ class Pool:
         wide = np.asarray(self.probs, dtype=np.float64)
         return wide.mean(axis=0) if wide.ndim == 3 else wide
 
+    def the_score(self) -> tuple[str, NDArray[np.float64]]:
+        """Return the name and values of the only score, or of that which is called ``score`` [N].
+
+        Raises:
+            UserError: If there are several and none of that name, or none at all.
+        """
+        if "score" in self.scores or len(self.scores) == 1:
+            name = "score" if "score" in self.scores else next(iter(self.scores))
+            return name, self.scores[name]
+        raise UserError(
+            f"scores must be one, or one be called 'score', got {', '.join(self.scores) or 'none'}"
+        )
+
     def has(self, need: str) -> bool:
         """Whether what a strategy needs (a key of `NEEDS`) was given."""
         if need == "committee":
@@ -80,8 +98,6 @@ class Pool:
         if need in ("predictions", "models"):
             given = self.probs is not None and (need == "predictions" or self.has("committee"))
             return given or (self.probs is None and self._num_known_classes() >= 2)
-        if need == "plan":
-            return bool(self.objectives) or bool(self.constraints)
         if need == "labelled":
             return len(self.labelled) > 0
         if need == "labels":

@@ -1,6 +1,7 @@
 """The one door to all strategies."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from sslcore.choices import check_choice
 from sslcore.errors import ConfigError, UserError
+from sslcore.selection.dedup import Dedup, as_dedup, find_duplicates
 from sslcore.selection.given import (
     Given,
     check_labelled,
@@ -37,11 +39,13 @@ def select(
     *,
     strategy: str = "auto",
     labelled: ArrayLike | None = None,
+    excluded: ArrayLike | None = None,
     labels: Iterable[Any] | None = None,
     probs: ArrayLike | Tensor | None = None,
     scores: Mapping[str, ArrayLike] | None = None,
     objectives: Sequence[Any] | None = None,
     constraints: Sequence[Any] | None = None,
+    dedup: float | Dedup | Mapping[str, Any] | None = None,
     seed: int = 0,
     memory: int | str | None = None,
     ids: Sequence[Any] | NDArray[Any] | None = None,
@@ -62,11 +66,14 @@ def select(
         strategy: A name from `STRATEGIES`.
         labelled: What is labelled already and is never picked: row numbers [L], or a mask [N]. None takes the
             rows whose class is known; ``[]`` says that nothing is.
+        excluded: What is neither labelled nor may be picked, as row numbers or a mask.
         labels: Class of each row: a name (None where it is not known) or a number (-1 where it is not) [N].
         probs: Class probabilities of a model [N, C], or of M models or dropout passes [M, N, C].
         scores: Named numbers [N].
         objectives: A plan: what to weigh, of ``sslcore.selection.objectives``; with strategy "auto".
         constraints: A plan: what must hold, of ``sslcore.selection.constraints``; with strategy "auto".
+        dedup: Leave out what is at most this far from something labelled or of a lower id, exact; or a
+            `Dedup`, or a mapping of its fields.
         seed: Seed of the strategies that use chance.
         memory: What the selection may take beside the embeddings: bytes, or a figure like "2GB". None is what
             is free. What would not fit is refused before it starts.
@@ -82,7 +89,9 @@ def select(
         UserError: If ``k`` is more than can be picked, something does not fit the embeddings, is not finite
             or is missing for the strategy, an id is there twice, or the work would not fit into ``memory``.
     """
-    name = WITH_PLAN if strategy == "auto" and (objectives or constraints) else strategy
+    name = strategy
+    if strategy == "auto" and (objectives or constraints):
+        name, objectives = WITH_PLAN, objectives or ()
     chosen = PICKERS[check_choice(name, PICKERS, name="strategy")]
     for argument, value, least in (("k", k, 1), ("seed", seed, 0), ("round", round, 1)):
         if value < least:
@@ -93,6 +102,7 @@ def select(
     pool = _pool(
         Vectors(source, id_order(ids, len(source))),
         labelled=labelled,
+        excluded=excluded,
         labels=labels,
         probs=probs,
         scores=scores,
@@ -101,7 +111,13 @@ def select(
         names=known.get("filenames") if names is None else names,
         memory=limit,
     )
-    _refuse(name, chosen, pool, k)
+    wanted = as_dedup(dedup)
+    num_duplicates = 0
+    if wanted is not None:
+        dropped = find_duplicates(pool, wanted, seed=seed).positions
+        num_duplicates = len(dropped)
+        pool = replace(pool, candidates=np.setdiff1d(pool.candidates, dropped, assume_unique=True))
+    _refuse(name, chosen, pool, k, num_duplicates)
     run = Run(pool, chosen, seed=seed)
     origin = {"model_version": known.get("model_id"), "dataset_fingerprint": known.get("dataset_fingerprint")}
     empty = Selection(
@@ -114,6 +130,8 @@ def select(
             "k": k,
             "objectives": objectives,
             "constraints": constraints,
+            "dedup": None if wanted is None else asdict(wanted),
+            "num_duplicates": num_duplicates,
             "num_labelled": len(pool.labelled),
         },
         origin={key: value for key, value in origin.items() if value is not None},
@@ -127,6 +145,7 @@ def _pool(
     vectors: Vectors,
     *,
     labelled: ArrayLike | None,
+    excluded: ArrayLike | None,
     labels: Iterable[Any] | None,
     probs: ArrayLike | Tensor | None,
     scores: Mapping[str, ArrayLike] | None,
@@ -140,19 +159,23 @@ def _pool(
     if names is not None and len(names) != total:
         raise UserError(f"names must be one for each of {total} embeddings, got {len(names)}")
     codes, classes = check_labels(labels, total)
-    is_labelled = np.zeros(total, bool)
+    is_labelled, is_left_out = np.zeros(total, bool), np.zeros(total, bool)
     is_labelled[check_labelled(labelled, codes, total)] = True
+    if excluded is not None:
+        is_left_out[check_labelled(excluded, None, total, name="excluded")] = True
+    if (is_labelled & is_left_out).any():
+        raise UserError(f"{int((is_labelled & is_left_out).sum())} rows are both labelled and excluded")
     probabilities = check_probs(probs, total)
     numbers = check_scores(scores, total)
     if order is not None:
-        is_labelled = is_labelled[order]
+        is_labelled, is_left_out = is_labelled[order], is_left_out[order]
         codes = None if codes is None else codes[order]
         probabilities = None if probabilities is None else probabilities[..., order, :]
         numbers = {name: values[order] for name, values in numbers.items()}
     _ = vectors.squared  # reads all of it once, and refuses what is not finite
     return Pool(
         vectors=vectors,
-        candidates=np.flatnonzero(~is_labelled).astype(np.int64),
+        candidates=np.flatnonzero(~is_labelled & ~is_left_out).astype(np.int64),
         labelled=np.flatnonzero(is_labelled).astype(np.int64),
         names=names,
         labels=codes,
@@ -165,7 +188,7 @@ def _pool(
     )
 
 
-def _refuse(name: str, strategy: Strategy, pool: Pool, k: int) -> None:
+def _refuse(name: str, strategy: Strategy, pool: Pool, k: int, num_duplicates: int) -> None:
     """Raise if the strategy cannot run on the pool."""
     for need in sorted(strategy.needs):
         if not pool.has(need):
@@ -174,7 +197,10 @@ def _refuse(name: str, strategy: Strategy, pool: Pool, k: int) -> None:
         if getattr(pool, argument) is not None and argument not in strategy.takes | strategy.needs:
             raise UserError(f"strategy '{name}' heeds no {argument}; leave them out, or choose one that does")
     if k > len(pool.candidates):
-        raise UserError(f"k must be at most the {len(pool.candidates)} samples that can be picked, got {k}")
+        without = f" without {num_duplicates} near-duplicates" if num_duplicates else ""
+        raise UserError(
+            f"k must be at most the {len(pool.candidates)} samples that can be picked{without}, got {k}"
+        )
     require_memory(
         strategy.estimate(pool, k),
         pool.memory,

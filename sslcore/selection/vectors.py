@@ -54,11 +54,18 @@ class Vectors:
 
     def take(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return a copy of the vectors of some positions, float32 [n, D]."""
-        return np.asarray(self.source[self.rows(positions)]).astype(np.float32, copy=False)
+        return self._read(positions).astype(np.float32)
 
     def exact(self, positions: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return a copy of the vectors of some positions as they were given, float64 [n, D]."""
-        return np.asarray(self.source[self.rows(positions)]).astype(np.float64)
+        return self._read(positions).astype(np.float64)
+
+    def _read(self, positions: NDArray[np.int64]) -> NDArray[Any]:
+        rows = self.rows(positions)
+        # Neighbours are read as a slice: much faster than one by one.
+        if len(rows) > 1 and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
+            return np.asarray(self.source[rows[0] : rows[-1] + 1])
+        return np.asarray(self.source[rows])
 
     def rows(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of the source for some positions."""

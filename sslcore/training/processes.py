@@ -4,6 +4,7 @@ Under torchrun (or `sslcore.training.launching`, which is the same) each process
 environment variables that it sets.
 """
 
+import inspect
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,11 +70,15 @@ def averaging_gradients(method: nn.Module, device: torch.device) -> DistributedD
     """
     if world_size() == 1:
         return None
+    accepted = inspect.signature(DistributedDataParallel.__init__).parameters
+    # torch 2.15 renamed it.
+    name = "forward_sync_buffers" if "forward_sync_buffers" in accepted else "broadcast_buffers"
+    settings: dict[str, Any] = {name: False}
     return DistributedDataParallel(
         method,
         device_ids=[device] if device.type == "cuda" else None,
-        broadcast_buffers=False,
         gradient_as_bucket_view=True,
+        **settings,
     )
 
 

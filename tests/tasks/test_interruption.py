@@ -18,6 +18,7 @@ from tasks.steps import Surroundings
 from tasks.workspace import Workspace
 
 Put = Callable[[str], None]
+DATASET = '{"fingerprint": "f", "source": "pictures", "num_samples": 1, "num_labelled": 0}'
 
 
 @dataclass
@@ -58,7 +59,7 @@ def workspace(make_workspace: Callable[[str], Workspace]) -> Workspace:
     (made.root / ".dvc").mkdir()
     (made.root / "dvc.yaml").write_text("stages: {}\n")
     (made.root / "data" / "dataset").mkdir(parents=True)
-    (made.root / "data" / "dataset" / "dataset.json").write_text("{}")
+    (made.root / "data" / "dataset" / "dataset.json").write_text(DATASET)
     return made
 
 
@@ -93,7 +94,7 @@ def test_another_setting_or_data_set_has_checkpoints_of_its_own(workspace: Works
     first = key()
     assert key("pretrain.lr=0.1") != first
     assert key("pretrain.num_workers=9", "pretrain.keep_checkpoints=5") == first
-    (workspace.root / "data" / "dataset" / "dataset.json").write_text('{"more": 1}')
+    (workspace.root / "data" / "dataset" / "dataset.json").write_text(DATASET.replace('"f"', '"other"'))
     assert key() != first
 
 

@@ -52,8 +52,9 @@ class Balance:
                 raise UserError(f"'{self.name}' has {given.shape[1]} classes, but {len(names)} names")
             return names, given.astype(np.float64)
         text = ["none" if value is None or value != value else str(value) for value in given.tolist()]
-        names, number_N = np.unique(np.array(text), return_inverse=True)
-        return names.tolist(), np.eye(len(names))[number_N]
+        kinds, number_N = np.unique(np.array(text), return_inverse=True)
+        shares: NDArray[np.float64] = np.eye(len(kinds))[number_N]
+        return kinds.tolist(), shares
 
     def _target(self, names: list[str], shares_NV: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.target == "uniform":
@@ -72,7 +73,8 @@ class Balance:
         share = np.array([self.target.get(name, 0.0) for name in names])
         if (share < 0).any() or share.sum() <= 0:
             raise UserError(f"the target of '{self.name}' must be shares >= 0 with a sum above 0")
-        return share / share.sum()
+        wanted: NDArray[np.float64] = share / share.sum()
+        return wanted
 
 
 class _Lack:
@@ -85,7 +87,8 @@ class _Lack:
 
     def _lack(self) -> NDArray[np.float64]:
         lack = self.target_V * (self.count_V.sum() + 1) / (self.count_V + 1)
-        return lack / lack.max()
+        relative: NDArray[np.float64] = lack / lack.max()
+        return relative
 
     def values(self) -> NDArray[np.float64]:
         found: NDArray[np.float64] = np.clip(self.shares_PV @ self._lack(), FLOOR, 1.0)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslcore.errors import ConfigError
-from sslcore.selection.kernel_coverage import Coverage, mean_square
+from sslcore.selection.kernel_coverage import GAIN_SHARE, Coverage, mean_square
 from sslcore.selection.objectives.base import State, check_strength, share_of_largest
 from sslcore.selection.pool import Pool
 
@@ -48,7 +48,9 @@ class _Gain:
         self.coverage = coverage
 
     def values(self) -> NDArray[np.float64]:
-        return share_of_largest(self.coverage.gain_P.clamp(min=0).numpy())
+        # Rounded: two samples that cover only each other are a tie, which rounding errors must not decide.
+        gains_P = np.round(self.coverage.gain_P.clamp(min=0).numpy() / GAIN_SHARE) * GAIN_SHARE
+        return share_of_largest(gains_P)
 
     def allowed(self) -> NDArray[np.bool_] | None:
         return None

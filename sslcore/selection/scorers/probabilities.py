@@ -31,16 +31,20 @@ def check_probabilities(probs: ArrayLike, *, what: str, ndim: int) -> NDArray[np
         dims = ", ".join("..." for _ in range(ndim - 1))
         raise UserError(f"{what} must be [{dims}, C] with at least one class, got {list(matrix.shape)}")
     rows = matrix.reshape(-1, matrix.shape[-1])
-    _refuse(~np.isfinite(rows).all(axis=1), what, "hold NaN or infinity; a model that diverged?")
+    _refuse(
+        np.logical_not(np.isfinite(rows).all(axis=1)), what, "hold NaN or infinity; a model that diverged?"
+    )
     outside = ((rows < -SUM_TOLERANCE) | (rows > 1 + SUM_TOLERANCE)).any(axis=1)
     _refuse(outside, what, "hold values outside 0 to 1: give probabilities, not logits (apply softmax)")
     sums = rows.sum(axis=1)
     _refuse(np.abs(sums - 1) > SUM_TOLERANCE, what, "do not sum to 1: apply softmax over all classes")
     clean = np.clip(rows, 0, None)
-    return (clean / clean.sum(axis=1, keepdims=True)).reshape(matrix.shape)
+    scaled: NDArray[np.float64] = clean / clean.sum(axis=1, keepdims=True)
+    return scaled.reshape(matrix.shape)
 
 
-def _refuse(bad: NDArray[np.bool_], what: str, why: str) -> None:
+def _refuse(rows: ArrayLike, what: str, why: str) -> None:
+    bad = np.asarray(rows)
     if bad.any():
         raise UserError(
             f"{int(bad.sum())} of {len(bad)} rows of {what}, first row {int(bad.argmax())}, {why}"

@@ -33,17 +33,16 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
     """Pick the samples nearest to the centres of ``k`` groups of those whose class a small mixture changes.
 
     Args:
-        pool: With labels of two classes at least.
+        pool: With labels.
         k: How many.
         seed: Seed of k-means.
 
     Returns:
         Picks with the columns ``mixing_classes`` (class means that change the prediction) and
-        ``cluster_size``.
-
-    Raises:
-        UserError: If fewer than two classes are known.
+        ``cluster_size``. With one class known so far, those of ``kmeans``.
     """
+    if len(np.unique(known_labels(pool)[1])) < 2:
+        return kmeans.pick(pool, k, seed=seed)  # a classifier with one class has nothing to change
     x_ND = scaled(pool)
     head, at = pool_head(pool, x_ND), pool.candidates
     rows, labels = known_labels(pool)

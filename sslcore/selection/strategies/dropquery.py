@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sslcore.selection.head import pool_head, scaled, steady
+from sslcore.selection.head import known_labels, pool_head, scaled, steady
 from sslcore.selection.picks import Picks, Strategy
 from sslcore.selection.pool import Pool
 from sslcore.selection.scorers.probabilities import margin
@@ -30,16 +30,16 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
     """Pick the samples nearest to the centres of ``k`` groups of those whose class changes under dropout.
 
     Args:
-        pool: With labels of two classes at least.
+        pool: With labels.
         k: How many.
         seed: Seed of the dropped features and of k-means.
 
     Returns:
-        Picks with the columns ``changes`` (of `PASSES` passes) and ``cluster_size``.
-
-    Raises:
-        UserError: If fewer than two classes are known.
+        Picks with the columns ``changes`` (of `PASSES` passes) and ``cluster_size``. With one class known so
+        far, those of ``kmeans``.
     """
+    if len(np.unique(known_labels(pool)[1])) < 2:
+        return kmeans.pick(pool, k, seed=seed)  # a classifier with one class has nothing to change
     x_ND = scaled(pool)
     head, rng = pool_head(pool, x_ND), np.random.default_rng(seed)
     own_N = steady(head.logits(x_ND)).argmax(axis=1)

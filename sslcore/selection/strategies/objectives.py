@@ -6,8 +6,8 @@ predictions.
 """
 
 from sslcore.selection.greedy import Greedy
-from sslcore.selection.kernel_coverage import bytes_needed
 from sslcore.selection.objectives import Covering, Uncertainty
+from sslcore.selection.objectives.covering import MOST_NUMBERS
 from sslcore.selection.picks import Strategy
 from sslcore.selection.pool import Pool
 
@@ -39,7 +39,9 @@ STRATEGY = Strategy(
     about="a plan: the product of objectives to the power of their strengths, within constraints"
     " (as LightlyOne's selection)",
     begin=begin,
-    needs=frozenset({"plan"}),
-    takes=frozenset({"objectives", "constraints"}),
-    estimate=lambda pool, k: bytes_needed(pool),
+    needs=frozenset({"objectives"}),
+    takes=frozenset({"constraints"}),
+    estimate=lambda pool, k: (
+        32 * len(pool) * pool.vectors.dim + 4 * min(MOST_NUMBERS, len(pool.candidates) ** 2)
+    ),
 )

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from PIL import Image
 
-from sslcore.augment import IMAGENET, PRESETS, VIEWS, ViewOptions, normalize
+from sslcore.augment import IMAGENET, PRESETS, VIEWS, MultiView, ViewOptions, build_views, normalize
 from sslcore.augment.sheet import view_sheet
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -74,3 +75,18 @@ def test_a_sheet_shows_an_image_as_it_is_and_views_with_their_colours_back() -> 
         assert sheet.getpixel((18 + 33 * column, 18)) == (255, 0, 0)
         assert sheet.getpixel((18 + 33 * column, 51)) == (0, 0, 255)
     assert sheet.getpixel((3 + 2 * 33 + 2, 5)) == (255, 255, 255)  # a local view is smaller than its cell
+
+
+def test_what_the_page_shows_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "views.md").read_text(encoding="utf-8"), re.DOTALL)
+    small = code.replace("image_size=224", "image_size=32").replace("256, 256", "36, 36")
+    exec(compile(small, "docs/views.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("[(8, 3, 32, 32), (8, 3, 32, 32), (8, 3, 16, 16)")
+
+
+def test_the_recipe_on_the_page_is_composed() -> None:
+    (recipe,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "views.md").read_text(encoding="utf-8"), re.DOTALL)
+    settings = yaml.safe_load(recipe)["pretrain"]
+    made = build_views(settings["views"], image_size=224, **settings["view_options"])
+    assert isinstance(made, MultiView)
+    assert made.num_views == 6

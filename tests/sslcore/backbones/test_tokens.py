@@ -1,5 +1,7 @@
 """Which backbones give patch tokens."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -9,7 +11,7 @@ from sslcore.errors import ConfigError
 
 
 def test_a_vit_gives_tokens_and_a_resnet_is_one_line() -> None:
-    vit = build_backbone("vit-tiny-8", image_size=16)
+    vit: Any = build_backbone("vit-tiny-8", image_size=16)
     assert require_tokens(vit, "ibot") is vit
     with pytest.raises(
         ConfigError, match="method ibot needs a backbone with patch tokens, and ResNet has none"

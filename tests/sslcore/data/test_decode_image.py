@@ -5,6 +5,7 @@ import io
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -97,7 +98,8 @@ def tiff_of_integers(values: list[int], order: str, bits: int) -> bytes:
     mark, size = {"<": b"II*\0", ">": b"MM\0*"}[order], bits // 8
     tags = [(256, len(values)), (257, 1), (258, bits), (259, 1), (262, 1), (273, 8), (277, 1), (278, 1)]
     tags.append((279, size * len(values)))
-    pixels = b"".join(value.to_bytes(size, {"<": "little", ">": "big"}[order]) for value in values)
+    bytes_order: Literal["little", "big"] = "little" if order == "<" else "big"
+    pixels = b"".join(value.to_bytes(size, bytes_order) for value in values)
     pixels += bytes(len(pixels) % 2)
     entries = b"".join(struct.pack(f"{order}HHLL", tag, 4, 1, value) for tag, value in tags)
     return b"".join(

@@ -13,6 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from sslcore.data import pool, read_manifest, remote
 from sslcore.data.ingest import IngestReport
+from sslcore.data.quarantine import Problem
 from sslcore.data.remote import RemoteFolder, is_remote
 from sslcore.errors import UserError
 
@@ -168,7 +169,7 @@ def test_what_may_not_be_read_is_not_tried_again(
         raise PermissionError("Access Denied")
 
     monkeypatch.setattr(MemoryFileSystem, "get_file", refuse)
-    assert folder.fetch(file, tmp_path / "x") == remote.Problem(file.name, "unreadable", "access denied")
+    assert folder.fetch(file, tmp_path / "x") == Problem(file.name, "unreadable", "access denied")
     assert waits == []
 
 

@@ -126,6 +126,7 @@ def test_intervals_hold_the_accuracies_and_differences(tmp_path: Path, inputs: A
         for name, (low, high) in document["intervals"][measure].items():
             value = document[measure][name]
             assert low <= (value["accuracy"] if name == "champion" else value) <= high
+    assert set(document["clustering"]) == {"nmi", "ari", "purity"}
     assert list(document["differences"]["knn_val"]) == ["champion"]
     found = document["differences"]["knn"]["raw_pixels"]["estimate"]
     assert found == pytest.approx(document["knn"]["backbone"] - document["knn"]["raw_pixels"], abs=2e-6)

@@ -49,7 +49,7 @@ def in_plain_loops(
         for k in range(num_prototypes)
     ]
     prior = prior or [1 / num_prototypes] * num_prototypes
-    return matching + 2 * sum(p * math.log(p / q) for p, q in zip(mean, prior, strict=True))
+    return float(matching) + 2 * sum(p * math.log(p / q) for p, q in zip(mean, prior, strict=True))
 
 
 @pytest.mark.parametrize("sinkhorn", [0, 3])

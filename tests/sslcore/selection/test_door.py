@@ -9,52 +9,12 @@ from numpy.typing import NDArray
 
 from sslcore.embedding.store import write_part
 from sslcore.errors import ConfigError, UserError
-from sslcore.selection import STRATEGIES, select
+from sslcore.selection import select
 from sslcore.selection.memory import parse_memory
-from sslcore.selection.strategies import PICKERS
-
-# Strategies that need nothing but embeddings.
-BARE = sorted(name for name in STRATEGIES if not PICKERS[name].needs)
 
 
 def draw(n: int, d: int, seed: int = 0) -> NDArray[np.float32]:
     return np.random.default_rng(seed).normal(size=(n, d)).astype(np.float32)
-
-
-@pytest.mark.parametrize("strategy", BARE)
-def test_picks_do_not_depend_on_the_order_of_rows(strategy: str) -> None:
-    vectors, ids = np.round(draw(90, 3), 1), [f"id{number:03d}" for number in range(90)]
-    first = select(vectors, 30, strategy=strategy, ids=ids, labelled=[5, 6], seed=1)
-    order = np.random.default_rng(8).permutation(90)
-    labelled = [int(np.flatnonzero(order == row)[0]) for row in (5, 6)]
-    again = select(
-        vectors[order], 30, strategy=strategy, ids=[ids[row] for row in order], labelled=labelled, seed=1
-    )
-    assert first.sample_ids == again.sample_ids
-    assert order[again.indices].tolist() == first.indices.tolist()
-    assert order[again.nearest][np.argsort(order)].tolist() == first.nearest.tolist()
-
-
-@pytest.mark.parametrize("strategy", sorted(name for name in BARE if PICKERS[name].greedy))
-def test_a_prefix_of_a_greedy_selection_is_the_smaller_one_and_extending_is_going_on(strategy: str) -> None:
-    vectors = draw(60, 4)
-    whole = select(vectors, 25, strategy=strategy, labelled=[3], seed=2)
-    part = select(vectors, 10, strategy=strategy, labelled=[3], seed=2)
-    assert part.indices.tolist() == whole.indices[:10].tolist()
-    more = part.extend(15)
-    assert more.indices.tolist() == whole.indices.tolist()
-    assert more.reasons == whole.reasons
-    assert part.extend(2).indices.tolist() == whole.indices[:12].tolist()
-
-
-@pytest.mark.parametrize("strategy", BARE)
-def test_extending_keeps_what_is_picked(strategy: str) -> None:
-    part = select(draw(40, 4), 10, strategy=strategy, labelled=[3])
-    whole = part.extend(29)
-    assert whole.indices[:10].tolist() == part.indices.tolist()
-    assert sorted(whole.indices.tolist()) == [row for row in range(40) if row != 3]
-    with pytest.raises(UserError, match="k must be at most the 39 samples that can be picked, got 40"):
-        part.extend(30)
 
 
 def test_arrays_maps_tensors_chunks_and_files_are_the_same(tmp_path: Path) -> None:

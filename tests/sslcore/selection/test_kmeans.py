@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from sslcore.selection import select
-from sslcore.selection.distances import Distances
-from sslcore.selection.strategies.kmeans import _lloyd, _means
+from sslcore.selection.clusters import COVERED, lloyd, means
+from sslcore.selection.nearest import Points, nearest_points
+from sslcore.selection.screen import Screen
+from sslcore.selection.vectors import Vectors
 
 
 def blobs(sizes: list[int], seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -43,9 +44,9 @@ def test_groups_with_a_labelled_sample_are_left_alone() -> None:
 def test_groups_equal_lloyd_in_plain_loops() -> None:
     rng = np.random.default_rng(5)
     vectors, labelled, centres = rng.normal(size=(60, 3)), rng.normal(size=(2, 3)), rng.normal(size=(6, 3))
-    squared_distances = Distances(torch.from_numpy(vectors))
-    covered, _ = squared_distances.to_nearest(torch.from_numpy(labelled))
-    _, groups = _lloyd(squared_distances, torch.from_numpy(centres), covered)
+    screen, everyone = Screen(Vectors(np.concatenate([vectors, labelled]))), np.arange(60)
+    covered, _ = nearest_points(screen, everyone, Points(screen, labelled))
+    groups, squared, _ = lloyd(screen, everyone, centres, covered, moving=0.0)
     for _ in range(100):
         # A labelled sample is a centre that never moves; it stands first, so it wins a tie.
         nearest = [
@@ -56,6 +57,10 @@ def test_groups_equal_lloyd_in_plain_loops() -> None:
             centres[c] = vectors[[i for i, n in enumerate(nearest) if n == c]].mean(axis=0)
     assert groups.tolist() == [max(n, -1) for n in nearest]
     assert -1 in groups
+    own = [
+        math.dist(v, labelled[n + 2] if n < 0 else centres[n]) for v, n in zip(vectors, nearest, strict=True)
+    ]
+    assert np.sqrt(squared).tolist() == pytest.approx(own)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -75,9 +80,18 @@ def test_fewer_different_samples_than_picks_are_filled_up() -> None:
 
 
 def test_a_group_that_runs_empty_moves_to_the_farthest_candidate() -> None:
-    x = np.array([[0.0], [2.0], [10.0]])
-    centres = _means(x, np.array([0, 0, -1]), np.array([1.0, 1.0, 9.0]), 2)
-    assert centres.tolist() == [[1.0], [10.0]]
+    x, group = np.array([[0.0], [2.0], [10.0]]), np.array([0, 0, COVERED])
+    covered = np.array([np.inf, np.inf, 9.0])
+    moved = means(Screen(Vectors(x)), np.arange(3), group, np.array([[0.5], [7.0]]), covered)
+    assert moved.tolist() == [[1.0], [10.0]]
+
+
+def test_centres_are_found_on_a_sample_where_there_are_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sslcore.selection.clusters.SAMPLE", 8)
+    vectors, group = blobs([50, 70, 60, 90])
+    got = select(vectors, 4, strategy="kmeans", seed=1)
+    assert sorted(group[got.indices].tolist()) == [0, 1, 2, 3]
+    assert got.columns["cluster_size"].tolist() == [90, 70, 60, 50]
 
 
 def test_the_seed_decides() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -46,7 +47,7 @@ class Losses(Callback):
 def make(name: str) -> Method:
     torch.manual_seed(0)
     cls = method_class(name)
-    method: Method = cls(build_backbone("resnet10-small", image_size=16, seed=0))  # type: ignore[call-arg]
+    method: Method = cls(build_backbone("resnet10-small", image_size=16, seed=0))
     return method.train()
 
 
@@ -70,14 +71,14 @@ def fit(module: LightningMethod, folder: Path, **settings: object) -> list[float
 @pytest.mark.parametrize("name", NAMES)
 def test_the_trainer_gives_the_losses_of_the_plain_loop(name: str, tmp_path: Path) -> None:
     views = build_views("simclr-small", image_size=16)
-    settings = {"lr": 0.05, "weight_decay": 1e-3}
+    settings: dict[str, Any] = {"lr": 0.05, "weight_decay": 1e-3}
     module = LightningMethod(make(name), views, batch_size=BATCH, optimizer="sgd", seed=3, **settings)
     seen = fit(module, tmp_path)
     method = make(name)
     optimizer = build_optimizer("sgd", method, **settings)
 
     def batches(epoch: int, done: int) -> Iterator[Tensor]:
-        return iter(IMAGES.split(BATCH)[done:])
+        return iter(torch.split(IMAGES, BATCH)[done:])
 
     precision = Precision(torch.float32, torch.device("cpu"))
     parts = Parts(method, views, optimizer, Schedule(optimizer, warmup_epochs=10), precision, seed=3)

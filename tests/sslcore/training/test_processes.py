@@ -156,10 +156,16 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return result
 
 
+def assert_close(taken: list[list[float]], expected: list[list[float]]) -> None:
+    """Losses within 1e-5, norms of gradients (which are about 80) within as much of themselves."""
+    (losses_a, norms_a), (losses_b, norms_b) = torch.tensor(taken).T, torch.tensor(expected).T
+    torch.testing.assert_close(losses_a, losses_b, rtol=0, atol=1e-5)
+    torch.testing.assert_close(norms_a, norms_b, rtol=1e-5, atol=0)
+
+
 def test_two_processes_give_the_losses_of_one(told: dict[str, Any]) -> None:
     alone = losses(parts("resnet"), Length(STEPS, PER_EPOCH))
-    torch.testing.assert_close(told["resnet"], alone, rtol=0, atol=1e-5)
-    assert alone[-1][0] < alone[0][0]
+    assert_close(told["resnet"], alone)
 
 
 def test_their_states_are_equal_buffers_included(told: dict[str, Any]) -> None:
@@ -174,7 +180,7 @@ def test_in_parts_they_average_their_gradients_once(told: dict[str, Any]) -> Non
 
 def test_sharded_they_give_the_losses_of_one_too(told: dict[str, Any]) -> None:
     alone = losses(parts("fsdp"), Length(STEPS, PER_EPOCH))
-    torch.testing.assert_close(told["fsdp"], alone, rtol=0, atol=1e-5)
+    assert_close(told["fsdp"], alone)
     assert told["local"][0] * 2 == told["local"][1]
     assert told["whole"] == sorted(Transformer().state_dict())
 

@@ -1,6 +1,7 @@
 """How objectives combine and constraints bind: plain loops, numbers worked by hand, properties."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,12 +69,13 @@ def test_a_prefix_is_the_smaller_selection_and_the_order_of_rows_does_not_matter
 def test_thresholds_are_applied_first() -> None:
     numbers = [1.0, 2.0, 3.0, 4.0]
     x = draw(4, 2)
-    for limits, kept in (
+    cases: list[tuple[dict[str, Any], list[int]]] = [
         ({"at_least": 2.0}, [1, 2, 3]),
         ({"above": 2.0}, [2, 3]),
         ({"at_most": 2.0, "above": 1.0}, [1]),
         ({"below": 2.0}, [0]),
-    ):
+    ]
+    for limits, kept in cases:
         got = select(x, 4, constraints=[Threshold(numbers, **limits)])
         assert sorted(got.indices.tolist()) == kept
         assert got.stopped == "'threshold' allows no further pick"
@@ -82,7 +84,8 @@ def test_thresholds_are_applied_first() -> None:
 def test_quotas_hold_for_all_or_by_name_and_spare_what_has_no_value() -> None:
     cameras = ["a"] * 5 + ["b"] * 5 + [None] * 2
     x = draw(12, 2)
-    for at_most, counts in ((2, [2, 2, 2]), ({"a": 1}, [1, 5, 2]), ({"b": 0}, [5, 0, 2])):
+    cases: list[tuple[Any, list[int]]] = [(2, [2, 2, 2]), ({"a": 1}, [1, 5, 2]), ({"b": 0}, [5, 0, 2])]
+    for at_most, counts in cases:
         got = select(x, 12, objectives=[Diversity()], constraints=[Quota(cameras, at_most)])
         picked = [cameras[row] for row in got.indices]
         assert [picked.count(each) for each in ("a", "b", None)] == counts

@@ -1,6 +1,7 @@
 """Coverage with weights and a narrowing kernel, against plain loops; what auto does with labels."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -148,8 +149,9 @@ def test_of_a_large_pool_a_sample_competes_and_the_rest_comes_last(monkeypatch: 
     from sslcore.selection import kernel_coverage as coverage
 
     defaults = dict(coverage.Coverage.__init__.__kwdefaults__ or {})
-    monkeypatch.setitem(coverage.Coverage.__init__.__kwdefaults__, "most_candidates", 30)
-    monkeypatch.setitem(coverage.Coverage.__init__.__kwdefaults__, "most_references", 20)
+    given: Any = coverage.Coverage.__init__.__kwdefaults__
+    monkeypatch.setitem(given, "most_candidates", 30)
+    monkeypatch.setitem(given, "most_references", 20)
     assert defaults["most_candidates"] == coverage.MOST_CANDIDATES
     got = select(draw(100, 3), 100, strategy="uherding")
     assert sorted(got.indices.tolist()) == list(range(100))

@@ -17,10 +17,12 @@ def bait_in_loops(
     information = []
     for vector, p in zip(x, probs, strict=True):
         information.append(max(p) * (1 - max(p)) * np.outer(vector, vector))
-    whole = sum(information)
+    whole = np.sum(information, axis=0)
 
     def trace(rows: list[int]) -> float:
-        known = PENALTY * np.eye(x.shape[1]) + sum(information[row] for row in [*labelled, *rows])
+        known = PENALTY * np.eye(x.shape[1]) + np.sum(
+            [information[row] for row in [*labelled, *rows]], axis=0
+        )
         return float(np.trace(np.linalg.inv(known) @ whole))
 
     rows: list[int] = []

@@ -62,10 +62,10 @@ def test_mixing_equals_plain_loops() -> None:
     head = fit_head(x[:10], labels[:10])
     anchors = np.stack([x[:10][labels[:10] == each].mean(axis=0) for each in range(3)])
     expected = []
-    for z in x:
+    for z in x[10:]:  # a class of one sample is its own mean: no way to go
         p = head.probs(z[None])[0]
         own = int(p.argmax())
-        gradient = sum((p[c] - (c == own)) * head.weight_CD[c] for c in range(3))
+        gradient = np.sum([(p[c] - (c == own)) * head.weight_CD[c] for c in range(3)], axis=0)
         gradient = gradient / math.sqrt(float((gradient**2).sum()))
         flips = 0
         for anchor in anchors:
@@ -77,8 +77,8 @@ def test_mixing_equals_plain_loops() -> None:
             mixed = [b + w * (a - b) for w, a, b in zip(alpha, anchor, z, strict=True)]
             flips += int(head.probs(np.array([mixed]))[0].argmax()) != own
         expected.append(flips)
-    assert changed(x, head, anchors, 0.3).tolist() == expected
-    assert 0 < sum(each > 0 for each in expected) < 25
+    assert changed(x[10:], head, anchors, 0.3).tolist() == expected
+    assert 0 < sum(each > 0 for each in expected) < 15
 
 
 @pytest.mark.parametrize("strategy", ["alfamix", "dropquery"])

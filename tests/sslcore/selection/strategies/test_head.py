@@ -32,7 +32,7 @@ def loss_in_loops(head: Head, x: NDArray[np.float64], labels: NDArray[np.int64])
         logits = [float(w @ vector + b) for w, b in zip(head.weight_CD, head.bias_C, strict=True)]
         right = logits[head.classes.tolist().index(label)]
         total += math.log(math.fsum(math.exp(each) for each in logits)) - right
-    return total
+    return float(total)
 
 
 @pytest.mark.parametrize("shape", [(40, 3), (6, 30)])
