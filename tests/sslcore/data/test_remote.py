@@ -14,7 +14,6 @@ from fsspec.implementations.memory import MemoryFileSystem
 from sslcore.data import pool, read_manifest, remote
 from sslcore.data.ingest import IngestReport
 from sslcore.data.quarantine import Problem
-from sslcore.data.quarantine import Problem
 from sslcore.data.remote import RemoteFolder, is_remote
 from sslcore.errors import UserError
 
