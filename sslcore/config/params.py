@@ -98,7 +98,9 @@ def parse_params(raw: Mapping[str, Any], *, where: str) -> Params:
 
 
 def _first_message(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
+    errors = error.errors(include_url=False)
+    # A key that is not known explains one that is missing: it is often that one, misspelt.
+    first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
     location = [str(part) for part in first["loc"]]
     name = ".".join(location)
     if first["type"] == "extra_forbidden":

@@ -113,7 +113,7 @@ class LightningMethod(LightningModule):
         loss: Tensor = self.method(views)
         if not bool(torch.isfinite(loss.detach())):
             raise NotLearningError(
-                f"the loss is {float(loss)} at step {self.trainer.global_step + 1}; {REMEDY}"
+                f"the loss is {float(loss.detach())} at step {self.trainer.global_step + 1}; {REMEDY}"
             )
         self.log("loss", loss.detach(), prog_bar=True, sync_dist=True)
         return loss

@@ -188,13 +188,13 @@ def test_a_batch_size_is_doubled_while_it_pays(monkeypatch: pytest.MonkeyPatch) 
 
 def test_on_a_gpu_the_largest_that_fits_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "_try", lambda *given: 1.0 if given[3] <= 256 else None)
-    monkeypatch.setattr(torch.random, "fork_rng", lambda devices: torch.no_grad())
     precision = Precision(torch.float32, CPU)
     precision.device = torch.device("cuda")
     method, views = (
         SimCLR(build_backbone("resnet10-small", image_size=16)),
         build_views("simclr", image_size=16),
     )
+    monkeypatch.setattr(torch.random, "fork_rng", lambda devices: torch.no_grad())
     assert trial.find_batch_size(method, views, optimizer="sgd", image_size=16, precision=precision) == 256
 
 
