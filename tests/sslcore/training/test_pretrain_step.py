@@ -217,7 +217,7 @@ def test_it_learns_more_than_random_weights_know(tmp_path: Path) -> None:
     ingest(IngestConfig(source="sample", val_fraction=0.2), output=dataset, root=tmp_path)
     recipe = {
         "image_size": 32,
-        "epochs": 16,
+        "epochs": 24,
         "batch_size": 128,
         "optimizer": "adamw",
         "lr": 0.0015,
@@ -229,4 +229,4 @@ def test_it_learns_more_than_random_weights_know(tmp_path: Path) -> None:
     learnt = train(dataset, tmp_path / "out", **recipe).figures["knn_accuracy"]
     backbone = build_backbone("resnet10-small", image_size=32, seed=5)
     random = OnlineEvaluation(dataset, image_size=32).measure(backbone, torch.device("cpu"))
-    assert learnt > random["knn_accuracy"] + 0.07
+    assert learnt > random["knn_accuracy"] + 0.1
