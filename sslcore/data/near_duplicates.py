@@ -20,7 +20,7 @@ differs in 0 to 3, images of one kind of object in 10 and more."""
 
 _EDGES = (0, 11, 22, 33, 44, 54, 64)  # of the six blocks
 _NUM_BLOCKS = len(_EDGES) - 1
-_CROWD = 32  # so many with equal blocks are not compared pair by pair
+_CROWD = 256  # more with equal blocks are not compared pair by pair, but each with those that mark
 
 Hashes = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
@@ -53,52 +53,77 @@ def _leaders(hashes: Hashes, max_bits: int) -> Places:
     """Do the same for hashes that all differ."""
     leader = np.full(len(hashes), -1, np.int64)
     tables = [_Table(hashes, blocks) for blocks in combinations(range(_NUM_BLOCKS), _NUM_BLOCKS - max_bits)]
-    crowded = np.zeros(len(hashes), np.bool_)
-    found = [table.pairs(hashes, max_bits, crowded) for table in tables]
-    pairs = np.unique(np.concatenate([np.empty((0, 2), np.int64), *found]), axis=0)
+    pairs = np.unique(np.concatenate([table.pairs(hashes, max_bits) for table in tables]), axis=0)
+    crowds = _crowds(tables)
     left, right = pairs[:, 0], pairs[:, 1]
-    places = np.union1d(left, np.flatnonzero(crowded))
-    starts, ends = (np.searchsorted(left, places, side).tolist() for side in ("left", "right"))
-    for place, start, end in zip(places.tolist(), starts, ends, strict=True):
+    places = np.union1d(left, crowds[:, 0])
+    bounds = [
+        np.searchsorted(column, places, side).tolist()
+        for column in (left, crowds[:, 0])
+        for side in ("left", "right")
+    ]
+    for place, first, last, first_crowd, last_crowd in zip(places.tolist(), *bounds, strict=True):
         if leader[place] >= 0:
             continue
-        alike = right[start:end]
+        alike = right[first:last]
         leader[alike[leader[alike] < 0]] = place
-        for table in tables if crowded[place] else ():
-            others = table.crowd(hashes[place])
+        for _, table, low, high in crowds[first_crowd:last_crowd].tolist():
+            others = tables[table].places[low:high]
             others = others[(others > place) & (leader[others] < 0)]
             leader[others[_differ(hashes[others], hashes[place]) <= max_bits]] = place
     return leader
+
+
+def _crowds(tables: "list[_Table]") -> Places:
+    """Return for each place the crowds it is in: rows of place, table, low, high, sorted: [M, 4]."""
+    rows = [np.empty((0, 4), np.int64)]
+    for number, table in enumerate(tables):
+        for low, high in table.crowds():
+            places = table.places[low:high]
+            rest = np.broadcast_to([number, low, high], (len(places), 3))
+            rows.append(np.column_stack([places, rest]))
+    found = np.concatenate(rows)
+    return found[np.argsort(found[:, 0], kind="stable")]
 
 
 class _Table:
     """The hashes sorted by some of their blocks."""
 
     def __init__(self, hashes: Hashes, blocks: tuple[int, ...]) -> None:
-        self._mask = np.uint64(sum((1 << _EDGES[each + 1]) - (1 << _EDGES[each]) for each in blocks))
-        self._places = np.argsort(hashes & self._mask, kind="stable")
-        self._keys = (hashes & self._mask)[self._places]
+        mask = np.uint64(sum((1 << _EDGES[each + 1]) - (1 << _EDGES[each]) for each in blocks))
+        self.places = np.argsort(hashes & mask, kind="stable")
+        keys = (hashes & mask)[self.places]
+        edges = np.flatnonzero(keys[1:] != keys[:-1]) + 1
+        self._lows = np.concatenate([[0], edges]).astype(np.int64)
+        self._highs = np.concatenate([edges, [len(keys)]]).astype(np.int64)
+        self._sizes = self._highs - self._lows
 
-    def pairs(self, hashes: Hashes, max_bits: int, crowded: npt.NDArray[np.bool_]) -> Places:
-        """Return pairs of places with equal blocks that look alike, [M, 2]; mark those in a crowd of many."""
-        found = []
-        for step in range(1, len(self._keys)):
-            equal = np.flatnonzero(self._keys[step:] == self._keys[:-step])
-            left, right = self._places[equal], self._places[equal + step]
-            if not len(equal):
+    def pairs(self, hashes: Hashes, max_bits: int) -> Places:
+        """Return the pairs of places with equal blocks, but in crowds, that look alike: [M, 2]."""
+        few = (self._sizes > 1) & (self._sizes <= _CROWD)
+        sizes = self._sizes[few]
+        until = np.repeat(self._highs[few], sizes)
+        start = until - np.repeat(sizes, sizes) + _count_in(sizes)
+        found = [np.empty((0, 2), np.int64)]
+        for step in range(1, _CROWD):
+            inside = start + step < until
+            start, until = start[inside], until[inside]
+            if not len(start):
                 break
-            if step == _CROWD:
-                crowded[left] = crowded[right] = True
-                break
+            left, right = self.places[start], self.places[start + step]
             close = _differ(hashes[left], hashes[right]) <= max_bits
             found.append(np.stack([left[close], right[close]], axis=1))
-        return np.concatenate([np.empty((0, 2), np.int64), *found])
+        return np.concatenate(found)
 
-    def crowd(self, hashed: np.uint64) -> Places:
-        """Return the places of those with the same blocks, if they are many."""
-        key = hashed & self._mask
-        low, high = (int(np.searchsorted(self._keys, key, side)) for side in ("left", "right"))
-        return self._places[low : high if high - low > _CROWD else low]
+    def crowds(self) -> list[tuple[int, int]]:
+        """Return where the many with equal blocks lie in ``places``."""
+        many = self._sizes > _CROWD
+        return list(zip(self._lows[many].tolist(), self._highs[many].tolist(), strict=True))
+
+
+def _count_in(sizes: Places) -> Places:
+    """Return 0, 1, ... size - 1 for each size, one after the other."""
+    return np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
 
 
 def _differ(left: Hashes, right: Hashes | np.uint64) -> npt.NDArray[np.uint8]:
