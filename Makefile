@@ -29,8 +29,9 @@ demo: setup
 	@echo "Prefect's and MLflow's pages: $(BIN)/sslflow ui   (http://127.0.0.1:4200 and http://127.0.0.1:5000)"
 	@echo "Go on from here:              . $(BIN)/activate && dvc repro    (finds nothing to do)"
 
+# One thread in each of as many processes as there are cores; test files stay whole, in the order of tests/conftest.py.
 test: setup
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 check: setup
 	$(BIN)/ruff format --check .

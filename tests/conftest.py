@@ -1,15 +1,44 @@
 """What all tests share: no telemetry, no tracking server of the person who runs them, and their order."""
 
+from pathlib import Path
+
 import pytest
 
 from tasks.telemetry import switch_off
 
 switch_off()
 
+TESTS = Path(__file__).parent
+STARTS_NO_PROCESS = {
+    "augment",
+    "backbones",
+    "config",
+    "heads",
+    "labels",
+    "losses",
+    "masks",
+    "methods",
+    "report",
+    "selection",
+}
+"""Folders of tests that fork no process: the only ones that may follow a flow."""
+
+
+def place_of(item: pytest.Item) -> tuple[int, bool]:
+    """Return when a test is run: slow ones first, so that parallel workers end together.
+
+    Once a flow has started in a process, processes forked from it die (Prefect 3.8): so what may fork goes first.
+    """
+    if "prefect_server" in getattr(item, "fixturenames", ()):
+        return 1, False
+    if STARTS_NO_PROCESS.intersection(item.path.relative_to(TESTS).parts):
+        return 2, False
+    return 0, item.get_closest_marker("slow") is None
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run flows last: once one has started in a process, forked DataLoader workers die (Prefect 3.8)."""
-    items.sort(key=lambda item: "prefect_server" in getattr(item, "fixturenames", ()))
+    """Put the tests in their order."""
+    items.sort(key=place_of)
 
 
 @pytest.fixture(autouse=True)

@@ -102,7 +102,7 @@ def test_a_scheduled_deployment_runs_the_pipeline(
                 assert "CRASHED" not in ended, (tmp_path / "worker.log").read_text()[-3000:]
                 return bool(ended)
 
-            wait_for("a completed run", completed, seconds=240)
+            wait_for("a completed run", completed, seconds=600)
         tasks = httpx.post(f"{api}/task_runs/filter", json={}).json()
     assert {task["name"].split("-")[0] for task in tasks} >= set(STAGES)
     assert (root / "reports" / "index.html").is_file()

@@ -216,9 +216,10 @@ def test_it_learns_more_than_random_weights_know(tmp_path: Path) -> None:
     (tmp_path / "sample" / "heldout.csv").unlink()
     ingest(IngestConfig(source="sample", val_fraction=0.2), output=dataset, root=tmp_path)
     recipe = {
-        "image_size": 32,
-        "epochs": 24,
-        "batch_size": 128,
+        "image_size": 24,
+        "epochs": 12,
+        "warmup_epochs": 1,
+        "batch_size": 64,
         "optimizer": "adamw",
         "lr": 0.0015,
         "precision": "auto",
@@ -227,6 +228,6 @@ def test_it_learns_more_than_random_weights_know(tmp_path: Path) -> None:
         "method_options": {"temperature": 0.2},
     }
     learnt = train(dataset, tmp_path / "out", **recipe).figures["knn_accuracy"]
-    backbone = build_backbone("resnet10-small", image_size=32, seed=5)
-    random = OnlineEvaluation(dataset, image_size=32).measure(backbone, torch.device("cpu"))
+    backbone = build_backbone("resnet10-small", image_size=24, seed=5)
+    random = OnlineEvaluation(dataset, image_size=24).measure(backbone, torch.device("cpu"))
     assert learnt > random["knn_accuracy"] + 0.1

@@ -17,6 +17,8 @@ from sslcore.errors import TrainingInterrupted, UserError
 from sslcore.monitor import SilentMonitor
 from sslcore.training.pretrain import pretrain
 
+pytestmark = pytest.mark.slow
+
 TINY: Mapping[str, Any] = {
     "backbone": "resnet10-small",
     "image_size": 16,
