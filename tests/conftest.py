@@ -27,7 +27,7 @@ STARTS_NO_PROCESS = {
 def place_of(item: pytest.Item) -> tuple[int, bool]:
     """Return when a test is run: slow ones first, so that parallel workers end together.
 
-    Once a flow has started in a process, processes forked from it die (Prefect 3.8): so what may fork goes first.
+    What is forked from a process in which a flow has started dies (Prefect 3.8): so what may fork goes first.
     """
     if "prefect_server" in getattr(item, "fixturenames", ()):
         return 1, False
