@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 import uuid
@@ -59,8 +60,11 @@ def pretrain_in_processes(
         max_nodes=1,
         nproc_per_node=config.num_processes,
         run_id=uuid.uuid4().hex,
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
+        # On one machine nobody has to be found. The dynamic rendezvous takes a machine that is too busy to send
+        # its heartbeat for dead, and then a restart waits ten minutes for it to join.
+        rdzv_backend="static",
+        rdzv_endpoint=f"127.0.0.1:{_free_port()}",
+        rdzv_configs={"rank": 0},
         max_restarts=config.max_restarts,
         monitor_interval=0.2,
         start_method="spawn",
@@ -159,6 +163,12 @@ def _hearing(monitor: Monitor) -> Iterator[tuple[str, bytes]]:
             each.join(timeout=10)
         listener.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -69,10 +69,6 @@ def kill_one() -> None:
     max(ours, key=lambda each: each.pid).kill()
 
 
-@pytest.mark.skipif(
-    os.environ.get("SSLFLOW_ELASTIC") != "1",
-    reason="on a busy machine torchrun's restart was seen to hang for minutes; SSLFLOW_ELASTIC=1 runs it",
-)
 def test_when_one_is_killed_all_go_on_from_the_checkpoint(
     make_dataset: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
