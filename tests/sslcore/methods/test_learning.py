@@ -1,10 +1,10 @@
-"""A method that cannot learn is caught: after a short run views of a picture must be easier to tell apart.
+"""A method that cannot learn is caught: after a short run crops of a picture must be easier to tell apart.
 
-The measure: 128 pictures of the sample's scenes, seen in views with random crop and colours; kNN names
-the picture of a view from other views of all pictures. A backbone that collapses falls to 1/128, one that
-learns nothing stays where random weights are; one that becomes invariant to views, which is what these
-methods aim at, rises. Everything is seeded and on one thread, so a run repeats; the margin is three
-standard errors and more.
+The measure: 128 pictures of the sample's scenes, seen in mirrored crops; kNN names the picture of a crop
+from other crops of all pictures. A backbone that collapses falls towards 1/128, one that learns nothing
+stays where random weights are; one that becomes invariant to crops, or knows what belongs together,
+rises. With the colours as they are, a random vision transformer names nearly all, so its crops are
+smaller. Everything is seeded and on one thread, so a run repeats.
 """
 
 from collections.abc import Callable
@@ -19,35 +19,33 @@ from sslcore.augment import build_views
 from sslcore.data.sample.scene import draw_scene
 from sslcore.data.sample.shapes import SHAPES
 from sslcore.evaluation.knn import knn_accuracy
-from sslcore.methods import METHODS, Progress, method_class
+from sslcore.methods import METHODS, Method, Progress, method_class
 
 NUM_PICTURES = 128
 BATCH = 64
-MARGIN = 0.03
 NOT_SHOWN: dict[str, str] = {
-    "mocov2": "0.127 to 0.139, at a learning rate of 0.01 to 0.116",
-    "nnclr": "0.127 to 0.147 or less at 0.003 and 0.01",
-    "simsiam": "0.127 to 0.150 at 0.01",
-    "byol": "0.127 to 0.136 in 140 steps",
-    "fastsiam": "0.127 to 0.154",
-    "barlowtwins": "0.127 to 0.151 in 100 steps",
-    "vicreg": "0.127 to 0.144",
-    "smog": "0.127 to 0.138",
-    "densecl": "0.127 to 0.155",
-    "vicregl": "0.127 to 0.134",
-    "lejepa": "0.127 to 0.148",
-    **dict.fromkeys(
-        ("mocov3", "swav", "dino", "msn", "pmsn", "ibot", "dinov2", "ijepa", "mae", "simmim"),
-        "not run under this test; below the margin, or mixed, or not reached in trials like it",
-    ),
+    "ijepa": "0.766 to between 0.775 and 0.831, as settings go: not surely above the margin"
 }
-"""Methods this run does not show to learn: what was measured missed the margin. A gap, not a verdict."""
-DEFAULTS: dict[str, Any] = {"steps": 60, "lr": 3e-3}
+"""Methods this run does not show to learn. A gap, not a verdict."""
+PLAIN: dict[str, Any] = {
+    "jitter_probability": 0.0,
+    "grey_probability": 0.0,
+    "blur_probability": (0.0,),
+    "solarize_probability": (0.0,),
+}
+"""What the views of every method go without: colour is half of how a scene is known."""
+CONVOLUTIONS: dict[str, Any] = {"steps": 100, "lr": 1e-2, "smallest": 0.6, "margin": 0.2, "min_scale": 0.4}
+TOKENS: dict[str, Any] = {"steps": 100, "lr": 3e-3, "smallest": 0.25, "margin": 0.08}
 SETTINGS: dict[str, dict[str, Any]] = {
-    "simclr": {"lr": 1e-2, "temperature": 0.2},
-    "tico": {"momentum": 0.9},
+    "dino": {"steps": 150, "lr": 3e-3, "momentum": 0.9, "teacher_temperature": 0.04},
+    "ibot": {"lr": 1e-2},
+    "dinov2": {"momentum": 0.9, "teacher_temperature": 0.04},
+    "msn": {"momentum": 0.9},
+    "pmsn": {"momentum": 0.9},
+    "mae": {"steps": 150, "lr": 1e-3, "margin": 0.04},
+    "simmim": {"steps": 150, "lr": 1e-3, "margin": 0.04},
 }
-"""Steps, learning rate and options that were tried until a method passed; SimCLR's defaults missed it."""
+"""Where so short a run needs other settings: teachers that move faster than in a long one, smaller steps."""
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +59,10 @@ def pictures() -> Tensor:
 
 
 @torch.no_grad()
-def identification(backbone: nn.Module, pictures: Tensor) -> float:
-    """Return how often kNN names the picture of a view: eight views of each, by four others of each."""
-    views, generator = build_views("simclr-small", image_size=16), torch.Generator().manual_seed(9)
+def identification(backbone: nn.Module, pictures: Tensor, smallest: float) -> float:
+    """Return how often kNN names the picture of a crop: eight crops of each, by four others of each."""
+    views = build_views("simclr-small", image_size=16, **{**PLAIN, "min_scale": smallest})
+    generator = torch.Generator().manual_seed(9)
     backbone.eval()
     seen = [backbone(view) for _ in range(6) for view in views(pictures, generator)]
     backbone.train()
@@ -78,15 +77,8 @@ def identification(backbone: nn.Module, pictures: Tensor) -> float:
     )
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name not in NOT_SHOWN])
-def test_a_short_run_beats_random_weights(
-    name: str, make_method: Callable[..., Any], pictures: Tensor
-) -> None:
-    settings = {**DEFAULTS, **SETTINGS.get(name, {})}
-    steps, lr = settings.pop("steps"), settings.pop("lr")
-    method = make_method(name, **settings)
-    before = identification(method.kept_backbone, pictures)
-    views = build_views(method_class(name).default_views(16), image_size=16)
+def train(method: Method, views: nn.Module, pictures: Tensor, *, steps: int, lr: float) -> None:
+    """Train as the loop does, with all hooks."""
     generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.AdamW([each for each in method.parameters() if each.requires_grad], lr=lr)
     for step in range(steps):
@@ -99,5 +91,19 @@ def test_a_short_run_beats_random_weights(
         method.after_backward(progress)
         optimizer.step()
         method.after_step(progress)
-    after = identification(method.kept_backbone, pictures)
-    assert after >= before + MARGIN, f"{before:.3f} before, {after:.3f} after"
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in NOT_SHOWN])
+def test_a_short_run_beats_random_weights(
+    name: str, make_method: Callable[..., Any], pictures: Tensor
+) -> None:
+    cls = method_class(name)
+    settings = {**(TOKENS if cls.needs_tokens else CONVOLUTIONS), **SETTINGS.get(name, {})}
+    steps, lr, smallest, margin = (settings.pop(each) for each in ("steps", "lr", "smallest", "margin"))
+    scale = {"min_scale": settings.pop("min_scale")} if "min_scale" in settings else {}
+    method = make_method(name, **settings)
+    before = identification(method.kept_backbone, pictures, smallest)
+    views = build_views(cls.default_views(16), image_size=16, **{**PLAIN, **scale})
+    train(method, views, pictures, steps=steps, lr=lr)
+    after = identification(method.kept_backbone, pictures, smallest)
+    assert after >= before + margin, f"{before:.3f} before, {after:.3f} after"
