@@ -27,7 +27,8 @@ from sslcore.selection.screen import UNIT, Screen, rough
 __all__ = ["Dedup", "Duplicates", "as_dedup", "find_duplicates"]
 
 BLOCK = 2048
-PROJECTED = 32
+# Dimensions in which vectors are compared first: with fewer, too many pairs are left for the rest.
+PROJECTED = 128
 GROUP_SIZE = 1000
 
 
@@ -111,13 +112,14 @@ class _Search:
         self.screen, self.limit = screen, distance**2
         # Rounded as distances are, so that a pair that is just on it is within it.
         self.limit = float(np.rint(self.limit / screen.quantum) * screen.quantum)
-        self.basis = self._principal() if screen.vectors.dim >= 2 * PROJECTED else None
+        self.projected = min(PROJECTED, screen.vectors.dim // 3)
+        self.basis = self._principal() if screen.vectors.dim >= 96 else None
         # How far rounding may move a projected vector, and so lengthen a squared distance.
         moved = (
             2
             * screen.vectors.dim
             * UNIT
-            * float(np.sqrt(PROJECTED * screen.vectors.squared.max(initial=0.0)))
+            * float(np.sqrt(self.projected * screen.vectors.squared.max(initial=0.0)))
         )
         self.slack = 2 * screen.error + 4 * moved * (distance + moved)
 
@@ -125,7 +127,7 @@ class _Search:
         """Go through positions in order; ``given`` are kept whatever happens."""
         kept = np.empty(len(given) + len(order), np.int64)
         kept[: len(given)], count = given, len(given)
-        projected = torch.empty(len(kept), self.screen.vectors.dim if self.basis is None else PROJECTED)
+        projected = torch.empty(len(kept), self.screen.vectors.dim if self.basis is None else self.projected)
         self._project_into(projected, 0, given)
         dropped, keepers = [], []
         for start in range(0, len(order), BLOCK):
@@ -172,8 +174,7 @@ class _Search:
             part = y[start : start + 4096]
             tile = rough(x, part * -2, (part * part).sum(dim=1))
             row, other = (found.numpy() for found in torch.nonzero(tile <= limits, as_tuple=True))
-            exact = self.screen.exact(a[row], b[start + other]) if len(row) else np.empty(0)
-            near = exact <= self.limit
+            near = self.screen.within(a[row], b[start + other], self.limit)
             rows.append(row[near])
             others.append(start + other[near])
         row, other = np.concatenate(rows), np.concatenate(others)
@@ -192,4 +193,4 @@ class _Search:
         x = vectors.exact(some)
         x -= x.mean(axis=0)
         _, directions = np.linalg.eigh(x.T @ x)
-        return torch.from_numpy(np.ascontiguousarray(directions[:, -PROJECTED:])).float()
+        return torch.from_numpy(np.ascontiguousarray(directions[:, -self.projected :])).float()

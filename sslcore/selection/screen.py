@@ -55,6 +55,20 @@ class Screen:
             squared[part] = self.exact_to(a[part], self.vectors.exact(b[part]))
         return squared
 
+    def within(self, a: NDArray[np.int64], b: NDArray[np.int64], limit: float) -> NDArray[np.bool_]:
+        """Return which pairs of positions are at most so far apart, squared, as `exact` would have it [n]."""
+        near = np.empty(len(a), np.bool_)
+        step = max(1, PAIRS_AT_ONCE // (2 * self.vectors.dim))
+        for start in range(0, len(a), step):
+            part = slice(start, start + step)
+            difference = self.vectors.take(a[part])
+            difference -= self.vectors.take(b[part])
+            squared = np.einsum("nd,nd->n", difference, difference)
+            near[part] = squared <= limit
+            unsure = start + np.flatnonzero(np.abs(squared - limit) <= 2 * self.error)
+            near[unsure] = self.exact(a[unsure], b[unsure]) <= limit
+        return near
+
     def exact_to(self, a: NDArray[np.int64], points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the squared distance of each position to a point, float64 [D] or one for each [n, D]."""
         difference = self.vectors.exact(a) - points

@@ -60,8 +60,8 @@ def pretrain_in_processes(
         max_nodes=1,
         nproc_per_node=config.num_processes,
         run_id=uuid.uuid4().hex,
-        # On one machine nobody has to be found. The dynamic rendezvous takes a machine that is too busy to send
-        # its heartbeat for dead, and then a restart waits ten minutes for it to join.
+        # On one machine nobody has to be found. The dynamic rendezvous takes a machine that is too busy to
+        # send its heartbeat for dead, and then a restart waits ten minutes for it to join.
         rdzv_backend="static",
         rdzv_endpoint=f"127.0.0.1:{_free_port()}",
         rdzv_configs={"rank": 0},
