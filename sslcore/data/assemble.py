@@ -126,7 +126,8 @@ class _Rows:
         videos = names if content.is_video else [None] * len(names)
         pairs = list(zip(filenames, videos, strict=True))
         self._used.update(filenames, names)
-        label, hidden = self._first(self._labels, pairs), self._first(self._heldout, pairs)
+        label = self._first(self._labels, pairs)
+        hidden = self._first(self._heldout, pairs) if self._heldout.table else None
         if hidden is not None:
             self.hidden[sample.sample_id], label = hidden, None
         return {
@@ -164,6 +165,8 @@ class _Rows:
         if self._num_conflicts:
             notes.append(f"{self._num_conflicts} images lie under several labels, the first is taken")
         for source in (self._labels, self._heldout):
+            if not source.table:
+                continue
             astray = sorted(set(source.table) - {posixpath.normpath(name) for name in self._used})
             if astray:
                 notes.append(

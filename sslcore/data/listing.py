@@ -72,7 +72,7 @@ def list_source(source: str, root: Path) -> Listing:
         return _read_list(path)
     if media_kind(path.name) == "video":
         found = _Found()
-        found.add(path, path.name)
+        found.add(str(path), path.name)
         return found.listing(path.parent)
     raise UserError(
         f"ingest.source '{source}' is a file ({path}), but neither a video nor a .txt list of paths; "
@@ -86,13 +86,13 @@ class _Found:
         self.problems: list[Problem] = []
         self.num_ignored = 0
 
-    def add(self, path: Path, name: str, *, listed: bool = False) -> None:
+    def add(self, path: str, name: str, *, listed: bool = False) -> None:
         """Sort a path that is no folder into files, problems and ignored ones."""
         name, kind = _printable(name), media_kind(name)
         try:
-            status = path.stat()
+            status = os.stat(path)
         except OSError as error:
-            if listed or kind is not None or not path.suffix:  # a link without extension may be a folder
+            if listed or kind is not None or not os.path.splitext(path)[1]:  # a link without extension may be a folder
                 self.problems.append(_problem(name, error))
             else:
                 self.num_ignored += 1
@@ -102,7 +102,7 @@ class _Found:
         elif not stat.S_ISREG(status.st_mode):
             self.problems.append(Problem(name, "unreadable", "is a folder or a device, not a file"))
         else:
-            self.files.append(SourceFile(name, str(path), kind, status.st_size))
+            self.files.append(SourceFile(name, path, kind, status.st_size))
 
     def listing(self, root: Path) -> Listing:
         files = sorted(self.files, key=lambda file: (file.name, file.path))
@@ -136,11 +136,11 @@ class _Walk:
         while pending:
             path, prefix = pending.pop()
             for entry in self._entries(path, prefix):
-                inside = posixpath.join(prefix, entry.name)
+                inside = f"{prefix}/{entry.name}" if prefix else entry.name
                 if entry.name.startswith("."):
                     self._found.num_ignored += 1
                 elif not entry.is_dir():
-                    self._found.add(Path(entry.path), inside)
+                    self._found.add(entry.path, inside)
                 elif entry.is_symlink():
                     self._links.append((inside.count("/"), inside, Path(entry.path)))
                 else:
@@ -167,7 +167,7 @@ def _read_list(path: Path) -> Listing:
     lines = (line.strip() for line in text.splitlines())
     names = sorted({_relative(line, path.parent) for line in lines if line and not line.startswith("#")})
     for name in names:
-        found.add(path.parent / name, name, listed=True)
+        found.add(str(path.parent / name), name, listed=True)
     return found.listing(path.parent)
 
 
@@ -188,4 +188,4 @@ def _problem(name: str, error: OSError) -> Problem:
 
 
 def _printable(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -8,7 +8,7 @@ its time stamp. Kept beside the workspace's state, never in the dataset: other m
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class StatCache:
                 sizes[place], times[place] = status.st_size, status.st_mtime_ns
                 inodes[place] = status.st_ino
         times[times > looked_at - SETTLED_NS] = 0  # too fresh, or from the future: not remembered
-        paths = pa.array([os.fsencode(os.path.abspath(file.path)) for file in self._files], pa.binary())
+        paths = pa.array(list(_absolute(file.path for file in self._files)), pa.binary())
         empty = pa.nulls(len(self._files), pa.binary(32))
         self._now = pa.table([paths, sizes, times, inodes, empty], schema=SCHEMA)
         stored = _read(path)
@@ -106,6 +106,16 @@ class StatCache:
             log.warning("%s cannot be written, files will be read again: %s", self._path, error)
             with suppress(OSError):
                 partial.unlink()
+
+
+def _absolute(paths: Iterable[str]) -> Iterator[bytes]:
+    """Yield absolute paths; what takes time is done once for a folder."""
+    folders: dict[str, str] = {}
+    for path in paths:
+        folder, name = os.path.split(path)
+        if folder not in folders:
+            folders[folder] = os.path.abspath(folder)
+        yield os.fsencode(os.path.join(folders[folder], name))
 
 
 def _read(path: Path) -> pa.Table:
