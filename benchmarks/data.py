@@ -28,7 +28,7 @@ from processor_time import processor_seconds
 HERE = Path(__file__).resolve().parent
 BATCH = {"small": 256, "photos": 64}
 STORES = {"jpeg": {"format": "original"}, "uint8": {"format": "uint8", "short_side": 256}}
-WAYS = {"2 workers": (2, 1), "2 threads": (0, 2)}
+WAYS = {"2 workers": (2, 1), "2 threads": (0, 2), "views in 2 workers": (2, 1)}
 ROWS = {
     "small": "32 px JPEG files, two views on the CPU",
     "photos": "photographs, two views at 224 on the CPU",
@@ -40,7 +40,7 @@ def setup(work: Path) -> None:
     """Install lightly into an environment of its own."""
     folder = work / "lightly-env"
     venv.create(folder, with_pip=True)
-    subprocess.run([folder / "bin/pip", "install", "lightly", "torch", "torchvision"], check=True)
+    subprocess.run([folder / "bin/pip", "install", "lightly", "psutil", "torch", "torchvision"], check=True)
 
 
 def make_photos(source: Path, folder: Path) -> None:
@@ -70,7 +70,7 @@ def make_store(source: Path, output: Path, store: str) -> None:
     print(f"{time.perf_counter() - started:.1f} s for {output.name}")
 
 
-def ours(row: str, dataset: Path, num_workers: int, num_threads: int, seconds: float) -> list[float]:
+def ours(row: str, dataset: Path, way: str, seconds: float) -> list[float]:
     """Return images a second, and a second of processor time, of one of the rows."""
     import torch
 
@@ -78,32 +78,49 @@ def ours(row: str, dataset: Path, num_workers: int, num_threads: int, seconds: f
     from sslcore.data import SampleDataset, image_loader
 
     torch.set_num_threads(2)
+    num_workers, num_threads = WAYS[way]
     small = row == "small"
     samples = SampleDataset(dataset, image_size=32 if small else 256, fast=True, num_threads=num_threads)
-    loader = image_loader(
-        samples,
-        batch_size=BATCH["small" if small else "photos"],
-        shuffle=True,
-        drop_last=True,
-        num_workers=num_workers,
-    )
+    size = BATCH["small" if small else "photos"]
     make: Callable[..., Any] = (
-        (lambda images, generator: None)
+        (lambda images, generator: images)
         if row == "decode"
         else build_views("simclr-small" if small else "simclr", image_size=32 if small else 224)
     )
     generator = torch.Generator().manual_seed(0)
+    if way == "views in 2 workers":
+        batches = _views_of_workers(samples, size, make)
+    else:
+        loader = image_loader(samples, batch_size=size, shuffle=True, drop_last=True, num_workers=num_workers)
+        batches = (make(images, generator) for images in _epochs(loader))
     seen, started, before = 0, 0.0, 0.0
-    for images in _epochs(loader):
-        make(images, generator)
+    for _ in batches:
         if not started:
             started, before = time.perf_counter(), processor_seconds()
             continue
-        seen += len(images)
+        seen += size
         passed = time.perf_counter() - started
         if passed > seconds:
             return [seen / passed, seen / (processor_seconds() - before)]
     raise AssertionError("epochs do not end")
+
+
+def _views_of_workers(samples: Any, batch_size: int, make: Callable[..., Any]) -> Iterator[Any]:
+    """Yield views that the workers of a plain DataLoader make of whole batches, each in one thread."""
+    import torch
+    from torch.utils.data import DataLoader
+
+    loader: DataLoader[Any] = DataLoader(
+        samples,
+        batch_size=batch_size,
+        shuffle=True,
+        drop_last=True,
+        num_workers=2,
+        persistent_workers=True,
+        collate_fn=lambda items: list(make(torch.stack([image for image, _ in items]), None)),
+    )
+    while True:
+        yield from loader
 
 
 def _epochs(loader: Any) -> Iterator[Any]:
@@ -173,11 +190,12 @@ def main() -> None:
         print(
             json.dumps(
                 {
-                    f"{store}, {how}": ours(
-                        arguments.measure, arguments.work / f"{kind}-{store}", *counts, arguments.seconds
+                    f"{store}, {way}": ours(
+                        arguments.measure, arguments.work / f"{kind}-{store}", way, arguments.seconds
                     )
                     for store in STORES
-                    for how, counts in WAYS.items()
+                    for way in WAYS
+                    if arguments.measure != "decode" or way != "views in 2 workers"
                 }
             )
         )
@@ -199,7 +217,7 @@ def main() -> None:
     for row in arguments.rows.split(","):
         folder = folders["small" if row == "small" else "photos"]
         lines += compare(arguments, row, folder, arguments.work)
-        for each in lines[-len(STORES) * len(WAYS) :]:
+        for each in (line for line in lines if line["name"].startswith(ROWS[row])):
             rates = f"{each['ours']:>9,.0f} {each['peer']:>9,.0f} {each['ratio']:>6.1f}x"
             print(f"{each['name']:60} {rates}  {each['note']}", flush=True)
     if arguments.json:

@@ -92,7 +92,9 @@ class _Found:
         try:
             status = os.stat(path)
         except OSError as error:
-            if listed or kind is not None or not os.path.splitext(path)[1]:  # a link without extension may be a folder
+            if (
+                listed or kind is not None or not os.path.splitext(path)[1]
+            ):  # a link without extension may be a folder
                 self.problems.append(_problem(name, error))
             else:
                 self.num_ignored += 1

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from sslcore.data import SampleDataset, image_loader
+from sslcore.data import SampleDataset, image_loader, squares
 from sslcore.data.decode import ImageError, decode_image, decode_resized
 from sslcore.data.squares import square_of_encoded
 
@@ -49,6 +49,19 @@ def test_they_differ_from_pillow_by_a_level_at_most(
         assert abs(found - expected).mean() < 0.2
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_plain_jpeg_gives_the_same_pixels_with_simplejpeg_and_without(
+    mode: str, encoded: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = grey(encoded(1, format="JPEG", width=50, height=37), mode)
+    assert squares._plain_jpeg(data, 37) is not None
+    assert squares._plain_jpeg(turned(data, 6), 37) is None
+    assert squares._plain_jpeg(data, 9) is None  # libjpeg decodes a half of it
+    found = square_of_encoded(data, 37)
+    monkeypatch.setattr(squares, "simplejpeg", None)
+    torch.testing.assert_close(square_of_encoded(data, 37), found, rtol=0, atol=0)
+
+
 def test_broken_bytes_are_named(encoded: Callable[..., bytes]) -> None:
     jpeg = encoded(1, format="JPEG", width=64, height=64)
     with pytest.raises(ImageError, match="truncated"):
@@ -58,7 +71,7 @@ def test_broken_bytes_are_named(encoded: Callable[..., bytes]) -> None:
 def test_images_that_pillow_does_not_export_are_copied(
     encoded: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = encoded(3, format="JPEG", width=50, height=37)
+    data = encoded(3, width=50, height=37)
     expected = square_of_encoded(data, 16)
 
     def refuse(image: object) -> None:
