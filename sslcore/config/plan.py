@@ -19,7 +19,7 @@ class _Weighed(StageConfig):
 
 class _Column(StageConfig):
     input: Literal["metadata", "scores"] = "metadata"
-    """`metadata` is a column of the manifest, or of `file`; `scores` is a column of `file`."""
+    """`metadata`: a column of the manifest, the ingested metadata or `file`; `scores`: one of `file`."""
     column: str
     """Name of the column."""
     file: str | None = None
@@ -118,7 +118,7 @@ class BalancePlan(_Weighed):
     strategy: Literal["balance"]
     """Which objective."""
     input: Literal["metadata", "predictions"] = "metadata"
-    """`metadata` is a column of the manifest, or of `file`; `predictions` are the columns of `file`."""
+    """`metadata`: a column of the manifest, the ingested metadata or `file`; `predictions`: all of `file`."""
     column: str = "label"
     """Name of the column; not read for predictions."""
     file: str | None = None

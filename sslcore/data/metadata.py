@@ -4,7 +4,7 @@ import logging
 import posixpath
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -12,7 +12,10 @@ import pyarrow.parquet as pq
 
 from sslcore.errors import ConfigError, UserError
 
-__all__ = ["METADATA_FILES", "find_metadata", "read_metadata", "write_metadata"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["METADATA_FILES", "find_metadata", "read_metadata", "with_metadata", "write_metadata"]
 
 log = logging.getLogger(__name__)
 
@@ -93,3 +96,24 @@ def write_metadata(rows: Iterable[Mapping[str, Any]], table: pa.Table, path: Pat
     ids = sorted(found)
     chosen = table.drop([_KEY]).take(pa.array([found[each] for each in ids], pa.int64()))
     pq.write_table(chosen.add_column(0, "sample_id", pa.array(ids, pa.string())), path)
+
+
+def with_metadata(manifest: "pd.DataFrame", dataset: Path) -> "pd.DataFrame":
+    """Return a manifest with the columns of the data set's metadata.parquet, NA where a sample has none.
+
+    A column that the manifest has already stays the manifest's.
+
+    Args:
+        manifest: From `sslcore.data.read_manifest`.
+        dataset: The data set's folder.
+    """
+    path = dataset / "metadata.parquet"
+    if not path.is_file():
+        return manifest
+    import pandas as pd
+
+    table = pd.read_parquet(path)
+    both = sorted(set(table.columns) & set(manifest.columns) - {"sample_id"})
+    if both:
+        log.warning("metadata columns %s are the manifest's own; rename them to use them", ", ".join(both))
+    return manifest.merge(table.drop(columns=both), on="sample_id", how="left")

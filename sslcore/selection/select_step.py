@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sslcore.choices import check_choice
 from sslcore.config import SelectConfig
 from sslcore.data import read_manifest
+from sslcore.data.metadata import with_metadata
 from sslcore.embedding.store import Embeddings, read_embeddings
 from sslcore.labels import read_labels
 from sslcore.monitor import SILENT, Monitor
@@ -84,7 +85,7 @@ def select_samples(
     if budget:
         rows = np.concatenate([choice.labelled, choice.pool])
         ids = [stored.sample_ids[row] for row in rows]
-        tables = Tables(manifest, labels, ids, _vector_of(stored))
+        tables = Tables(with_metadata(manifest, dataset), labels, ids, _vector_of(stored))
         objectives, constraints = resolve(config, tables)
         selection = select(
             _unit(stored.vectors[rows]),

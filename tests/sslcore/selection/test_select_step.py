@@ -52,6 +52,18 @@ def test_heldout_labels_are_no_labels(make_folders: Callable[..., Any]) -> None:
     assert len(table) == 5
 
 
+def test_constraints_find_the_metadata_that_was_ingested(
+    make_folders: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    folders = make_folders(LINE)
+    table = pd.DataFrame({"sample_id": ["id1", "id3", "id4"], "lux": [5.0, 50.0, 60.0], "split": "mine"})
+    table.to_parquet(folders.dataset / "metadata.parquet")
+    bright = {"rule": "threshold", "column": "lux", "at_least": 10}
+    picked, _ = run(folders, budget=2, constraints=[bright])
+    assert sorted(picked["sample_id"]) == ["id3", "id4"]
+    assert "metadata columns split are the manifest's own" in caplog.text
+
+
 def test_pool_all_does_not_look_at_labels(make_folders: Callable[..., Any]) -> None:
     folders = make_folders(LINE, labels={0: "cat", 4: "dog"})
     table, summary = run(folders, strategy="kcenter", budget=3, pool="all")
