@@ -23,8 +23,8 @@ from torch.nn.parallel import DistributedDataParallel
 import sslcore
 from sslcore.augment import ViewList
 from sslcore.distributed import gather, max_over_ranks, mean_over_ranks, rank, sum_over_ranks, world_size
-from sslcore.masks import BlockMasks
-from sslcore.methods import METHODS, Method, ibot, ijepa, mae, simmim
+from sslcore.masks import BlockMasks, context_and_targets, random_masks, square_masks
+from sslcore.methods import METHODS, Method, ibot
 
 STEPS = 3
 BATCH = 8
@@ -95,9 +95,9 @@ def masks_of_the_whole_batch() -> Iterator[None]:
         return BlockMasks(mask, mask.flatten().nonzero()[:, 0], 1 / mask.sum(dim=1)[image].float())
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mae, "random_masks", own(mae.random_masks))
-        patch.setattr(simmim, "square_masks", own(simmim.square_masks))
-        patch.setattr(ijepa, "context_and_targets", own(ijepa.context_and_targets))
+        patch.setattr("sslcore.methods.mae.random_masks", own(random_masks))
+        patch.setattr("sslcore.methods.simmim.square_masks", own(square_masks))
+        patch.setattr("sslcore.methods.ijepa.context_and_targets", own(context_and_targets))
         patch.setattr(ibot.IBOT, "draw_masks", own_blocks)
         yield
 

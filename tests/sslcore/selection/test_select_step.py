@@ -56,7 +56,8 @@ def test_constraints_find_the_metadata_that_was_ingested(
     make_folders: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     folders = make_folders(LINE)
-    table = pd.DataFrame({"sample_id": ["id1", "id3", "id4"], "lux": [5.0, 50.0, 60.0], "split": "mine"})
+    names = [f"id{number}" for number in range(5)]
+    table = pd.DataFrame({"sample_id": names, "lux": [1.0, 5.0, 9.0, 50.0, 60.0], "split": "mine"})
     table.to_parquet(folders.dataset / "metadata.parquet")
     bright = {"rule": "threshold", "column": "lux", "at_least": 10}
     picked, _ = run(folders, budget=2, constraints=[bright])
