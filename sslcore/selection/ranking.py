@@ -5,10 +5,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from sslcore.selection.picks import Picks
+from sslcore.selection.head import predictions
+from sslcore.selection.picks import Begin, Picks
 from sslcore.selection.pool import Pool
 
-__all__ = ["Ranked", "unsure_reason"]
+__all__ = ["Ranked", "most_unsure", "unsure_reason"]
 
 
 class Ranked:
@@ -67,3 +68,24 @@ def unsure_reason(pool: Pool, p_NC: NDArray[np.float64], what: str) -> Callable[
         )
 
     return reason
+
+
+def most_unsure(
+    measure: Callable[[NDArray[np.float64]], NDArray[np.float64]], *, column: str, what: str
+) -> Begin:
+    """Return what begins a strategy that ranks candidates by how unsure a model is of them.
+
+    It needs probs, or labels of two classes at least, on which a head is fitted; the seed is not used.
+
+    Args:
+        measure: From probabilities [N, C] to a score in [0, 1], [N].
+        column: What the score is called.
+        what: The measure, for the sentence that gives the reason (``a close call``).
+    """
+
+    def begin(pool: Pool, *, seed: int) -> Ranked:
+        del seed
+        p_NC = predictions(pool)
+        return Ranked(pool, measure(p_NC), column=column, reason=unsure_reason(pool, p_NC, what))
+
+    return begin
