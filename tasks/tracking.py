@@ -5,10 +5,12 @@ if it stops answering, the record is kept under .state/unsent/ and the next stag
 """
 
 import fcntl
+import hashlib
 import json
 import logging
 import os
 import shutil
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +30,7 @@ __all__ = ["Tracker", "connect", "experiment_name", "send_kept", "tracking_uri"]
 log = logging.getLogger(__name__)
 
 Record = dict[str, Any]
+TRAINING = "sslflow.training"
 
 
 def tracking_uri(workspace: Workspace) -> str:
@@ -74,7 +77,10 @@ class Tracker:
     """The run of one stage: filled as it works, or kept for later."""
 
     def __init__(self, workspace: Workspace, params: Params, plan: Plan) -> None:
-        """Start the run; if MLflow does not answer, say so once and go on."""
+        """Start the run, or go on with that of a training that was interrupted.
+
+        If MLflow does not answer, that is said once and the stage goes on.
+        """
         self.workspace = workspace
         self.client: MlflowClient | None = None
         self.run_id: str | None = None
@@ -84,7 +90,7 @@ class Tracker:
             "pipeline": pipeline_key(),
             "started": _now(),
             "params": _flat(getattr(params, plan.stage).model_dump(mode="json"), plan.stage),
-            "tags": _tags(workspace, plan),
+            "tags": {**_tags(workspace, plan), **_same_training(workspace, params, plan)},
             "inputs": _inputs(workspace, plan),
             "metrics": [],
             "figures": {},
@@ -170,6 +176,11 @@ def _open_run(client: "MlflowClient", record: Record) -> str:
 
     experiment_id = _experiment_id(client)
     parent = _parent_run(client, experiment_id, record)
+    interrupted = _interrupted_run(client, experiment_id, record)
+    if interrupted is not None:
+        client.set_tag(interrupted, "mlflow.parentRunId", parent)
+        client.update_run(interrupted, "RUNNING")
+        return interrupted
     tags = {**record["tags"], "mlflow.parentRunId": parent, "mlflow.runName": record["stage"]}
     run = client.create_run(experiment_id, start_time=record["started"], tags=tags, run_name=record["stage"])
     run_id = str(run.info.run_id)
@@ -178,6 +189,34 @@ def _open_run(client: "MlflowClient", record: Record) -> str:
     if record["inputs"]:
         client.log_inputs(run_id, [DatasetInput(Dataset(**each)) for each in record["inputs"]])
     return run_id
+
+
+def _interrupted_run(client: "MlflowClient", experiment_id: str, record: Record) -> str | None:
+    """Return the run of the same training that was stopped (KILLED), or whose process is gone (RUNNING)."""
+    training = record["tags"].get(TRAINING)
+    if training is None:
+        return None
+    newest = client.search_runs(
+        [experiment_id],
+        f"tags.`{TRAINING}` = '{training}'",
+        order_by=["attributes.start_time DESC"],
+        max_results=1,
+    )
+    found = [str(run.info.run_id) for run in newest if run.info.status in ("KILLED", "RUNNING")]
+    return found[0] if found else None
+
+
+def _same_training(workspace: Workspace, params: Params, plan: Plan) -> dict[str, str]:
+    """Return the tag by which a training finds its own run again: its settings, its data, its workspace."""
+    info = plan.place("ingest") / "dataset.json" if "ingest" in plan.roots else None
+    if plan.stage != "pretrain" or info is None or not info.is_file():
+        return {}
+    content = {
+        "settings": params.pretrain.identity(),
+        "dataset": json.loads(info.read_text(encoding="utf-8"))["fingerprint"],
+        "workspace": f"{socket.gethostname()}:{workspace.root.resolve()}",
+    }
+    return {TRAINING: hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]}
 
 
 def _experiment_id(client: "MlflowClient") -> str:

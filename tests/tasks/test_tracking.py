@@ -56,6 +56,35 @@ def test_stages_of_one_pipeline_share_a_parent(
     assert parent.info.status == "FINISHED"
 
 
+def test_an_interrupted_training_goes_on_in_its_own_run(
+    make_workspace: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = make_workspace("w")
+    (workspace.root / "data/dataset").mkdir(parents=True)
+    (workspace.root / "data/dataset/dataset.json").write_text(
+        '{"fingerprint": "f", "source": "s", "num_samples": 1, "num_labelled": 0}'
+    )
+    monkeypatch.setenv("SSLFLOW_PIPELINE", "first")
+    stopped = track(workspace, "pretrain")
+    stopped.metrics(1, {"loss": 2.0})
+    stopped.finish("KILLED", {}, [])
+    monkeypatch.setenv("SSLFLOW_PIPELINE", "second")
+    going_on = track(workspace, "pretrain")
+    assert going_on.run_id == stopped.run_id
+    going_on.metrics(2, {"loss": 1.5})
+    finish(going_on, tmp_path)
+    client = connect(workspace)
+    run = client.get_run(str(going_on.run_id))
+    assert run.info.status == "FINISHED"
+    assert {each.step for each in client.get_metric_history(run.info.run_id, "loss")} == {1, 2}
+    parent = client.get_run(run.data.tags["mlflow.parentRunId"])
+    assert parent.data.tags["sslflow.pipeline"] == "second"
+    assert track(workspace, "pretrain").run_id != stopped.run_id  # that one is finished
+    text = workspace.params_file.read_text()
+    workspace.params_file.write_text(text + "pretrain: {lr: 0.5}\n")
+    assert track(workspace, "pretrain").run_id not in (stopped.run_id, None)
+
+
 def test_what_is_logged_while_the_server_is_down_is_sent_later(
     make_workspace: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
