@@ -27,6 +27,7 @@ __all__ = ["SelectReport", "select_samples"]
 
 # Until rounds are kept, every selection is the first.
 ROUND = 1
+ROWS_AT_ONCE = 16384
 
 
 @dataclass(frozen=True)
@@ -144,10 +145,13 @@ def _sorted(rows: Sequence[int]) -> NDArray[np.int64]:
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    # In float64: the squares of large features do not overflow. A zero vector stays zero.
-    wide = vectors.astype(np.float64)
-    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
-    return (wide / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
+    # In float64, some rows at a time: squares of large features do not overflow. A zero vector stays zero.
+    unit = np.empty(vectors.shape, np.float32)
+    for start in range(0, len(vectors), ROWS_AT_ONCE):
+        wide = vectors[start : start + ROWS_AT_ONCE].astype(np.float64)
+        lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+        unit[start : start + ROWS_AT_ONCE] = wide / np.where(lengths > 0, lengths, 1.0)
+    return unit
 
 
 def _write(
