@@ -8,7 +8,7 @@
 ``--cifar`` has ``train/CLASS/*`` and ``test/CLASS/*``. The short run trains on the first 5,000 training
 images, equally many of each class, with one small backbone for all methods that take any (and one small
 vision transformer for those that need patch tokens), AdamW and the same number of epochs, and asks kNN on
-2,000 test images before and after. It compares no recipes: heads are narrow and three epochs are few; it
+2,000 test images before and after. It compares no recipes: heads are narrow and six epochs are few; it
 shows which methods learn, and how fast they begin to. ``--published`` takes all images, and backbone,
 views, optimizer and options from configs/cifar10/NAME.yaml. Accuracy is that of the last epoch, never of
 the best. Seconds are of processor time on a CPU (others may run beside it), else of the clock. ``--json``
@@ -272,7 +272,7 @@ def main() -> None:
     )
     parser.add_argument("--cifar", type=Path)
     parser.add_argument("--methods", default=",".join(METHODS))
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
