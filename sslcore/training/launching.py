@@ -120,8 +120,10 @@ def _child(
 ) -> "PretrainReport | SslflowError":
     """Train in one of the processes; what is raised on purpose is returned, so that nobody tries it again."""
     from sslcore.training.pretrain import pretrain
+    from sslcore.training.processes import ATTEMPT
 
     first = os.environ["RANK"] == "0"
+    os.environ[ATTEMPT] = os.environ["TORCHELASTIC_RESTART_COUNT"]
     remote = _Remote(address, key)
     logging.getLogger().setLevel(logging.INFO if first else logging.ERROR)
     logging.getLogger().addHandler(remote)

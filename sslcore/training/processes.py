@@ -19,6 +19,7 @@ from sslcore.distributed import rank, world_size
 from sslcore.training.sync_batch_norm import convert_batch_norms
 
 __all__ = [
+    "ATTEMPT",
     "averaging_gradients",
     "broadcast_object",
     "gather_objects",
@@ -29,6 +30,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+ATTEMPT = "SSLFLOW_ATTEMPT"
+"""Set by our launcher in the processes of one machine: how often they were started again."""
 
 
 def launched() -> bool:
@@ -51,11 +54,30 @@ def process_group(device: torch.device) -> Iterator[None]:
     if device.type == "cuda":
         torch.cuda.set_device(device)
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    dist.init_process_group(backend)
+    store = _store_of_attempt()
+    if store is None:
+        dist.init_process_group(backend)
+    else:
+        rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size)
     try:
         yield
     finally:
         dist.destroy_process_group()
+
+
+def _store_of_attempt() -> Any:
+    """Return the agent's store under the name of this start; None if our launcher did not give it one.
+
+    A store that outlives a restart still holds where the processes before it listened, and the new ones would
+    wait for those.
+    """
+    attempt = os.environ.get(ATTEMPT)
+    if attempt is None:
+        return None
+    place = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    store = dist.TCPStore(*place, is_master=False, wait_for_workers=False)  # type: ignore[attr-defined]
+    return dist.PrefixStore(f"attempt-{attempt}", store)  # type: ignore[attr-defined]
 
 
 def synchronised(method: nn.Module) -> nn.Module:

@@ -80,6 +80,7 @@ def test_when_one_is_killed_all_go_on_from_the_checkpoint(
     assert sorted(set(ears.steps)) == list(range(1, 8 * 5 + 1))
     assert "going on after step" in caplog.text
     assert ears.steps.count(3) == 1
+    assert caplog.text.count("failed (exitcode") == 1  # the one that was killed; all found each other again
     assert {"loss", "knn_accuracy", "images_per_second"} <= set(ears.rows[-1])
 
 
