@@ -1,7 +1,8 @@
 """Near-duplicates out, before anything is picked: exact for any pool that fits, and by groups for large ones.
 
 Exact: in the order of the ids, a candidate is dropped if it is at most ``min_distance`` from a labelled or
-kept one. Most pairs are ruled out in a few dimensions: orthogonal projection only shortens distances.
+kept one. Most pairs are ruled out in a third of the dimensions, 128 at most: orthogonal projection only
+shortens distances.
 
 Groups: SemDeDup (Abbas et al. 2023, https://arxiv.org/abs/2303.09540). The same rule inside each k-means
 group, of which the samples farthest from the centre are kept first; pairs across the border of two groups
@@ -21,14 +22,18 @@ from torch import Tensor
 
 from sslcore.errors import ConfigError
 from sslcore.selection.clusters import cluster
+from sslcore.selection.memory import require_memory
 from sslcore.selection.pool import Pool
 from sslcore.selection.screen import UNIT, Screen, rough
 
 __all__ = ["Dedup", "Duplicates", "as_dedup", "find_duplicates"]
 
 BLOCK = 2048
+COLUMNS = 4096
 # Dimensions in which vectors are compared first: with fewer, too many pairs are left for the rest.
 PROJECTED = 128
+# Vectors of fewer dimensions are compared whole.
+LEAST_PROJECTED = 64
 GROUP_SIZE = 1000
 
 
@@ -87,10 +92,20 @@ def find_duplicates(pool: Pool, dedup: Dedup, *, seed: int) -> Duplicates:
         pool: Labelled vectors are always kept.
         dedup: How.
         seed: Seed of the groups of ``semdedup``.
+
+    Raises:
+        UserError: If comparing everything exactly would not fit in the pool's memory.
     """
     screen = Screen(pool.vectors)
     if dedup.method == "exact":
-        return _Search(screen, dedup.min_distance).run(pool.candidates, pool.labelled)
+        search = _Search(screen, dedup.min_distance)
+        require_memory(
+            search.bytes_needed(len(pool.candidates) + len(pool.labelled)),
+            pool.memory,
+            what=f"exact deduplication of {len(pool.candidates)} samples",
+            instead="give memory= more, or take method semdedup, which compares within groups",
+        )
+        return search.run(pool.candidates, pool.labelled)
     everyone = pool.everyone
     count = dedup.num_groups or max(1, len(everyone) // GROUP_SIZE)
     found = cluster(screen, everyone, count, rng=np.random.default_rng(seed))
@@ -113,7 +128,7 @@ class _Search:
         # Rounded as distances are, so that a pair that is just on it is within it.
         self.limit = float(np.rint(self.limit / screen.quantum) * screen.quantum)
         self.projected = min(PROJECTED, screen.vectors.dim // 3)
-        self.basis = self._principal() if screen.vectors.dim >= 96 else None
+        self.basis = self._principal() if screen.vectors.dim >= LEAST_PROJECTED else None
         # How far rounding may move a projected vector, and so lengthen a squared distance.
         moved = (
             2
@@ -122,6 +137,11 @@ class _Search:
             * float(np.sqrt(self.projected * screen.vectors.squared.max(initial=0.0)))
         )
         self.slack = 2 * screen.error + 4 * moved * (distance + moved)
+
+    def bytes_needed(self, count: int) -> int:
+        """Return the bytes that so many vectors take: those kept, and a tile of pairs with its mask."""
+        dim = self.screen.vectors.dim if self.basis is None else self.projected
+        return 4 * count * dim + 8 * min(count, BLOCK) * min(count, COLUMNS)
 
     def run(self, order: NDArray[np.int64], given: NDArray[np.int64]) -> Duplicates:
         """Go through positions in order; ``given`` are kept whatever happens."""
@@ -170,8 +190,8 @@ class _Search:
         rows, others = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         own = (x * x).sum(dim=1)
         limits = (self.limit + self.slack - own)[:, None]
-        for start in range(0, len(b), 4096):
-            part = y[start : start + 4096]
+        for start in range(0, len(b), COLUMNS):
+            part = y[start : start + COLUMNS]
             tile = rough(x, part * -2, (part * part).sum(dim=1))
             row, other = (found.numpy() for found in torch.nonzero(tile <= limits, as_tuple=True))
             near = self.screen.within(a[row], b[start + other], self.limit)

@@ -81,6 +81,13 @@ def test_picks_do_not_depend_on_the_order_of_rows() -> None:
     assert first.sample_ids == again.sample_ids
 
 
+def test_what_would_not_fit_is_refused_before_it_starts() -> None:
+    x = np.random.default_rng(0).normal(size=(600, 80)).astype(np.float32)
+    with pytest.raises(UserError, match="exact deduplication of 600 samples needs about 2.94 MB"):
+        select(x, 5, strategy="random", dedup=0.1, memory="1MB")
+    assert len(select(x, 5, strategy="random", dedup=0.1, memory="4MB").indices) == 5
+
+
 def test_a_wrong_dedup_is_named() -> None:
     x = np.zeros((3, 2))
     with pytest.raises(ConfigError, match="min_distance must be >= 0, got -1"):
