@@ -178,7 +178,8 @@ def _open_run(client: "MlflowClient", record: Record) -> str:
     parent = _parent_run(client, experiment_id, record)
     interrupted = _interrupted_run(client, experiment_id, record)
     if interrupted is not None:
-        client.set_tag(interrupted, "mlflow.parentRunId", parent)
+        tags = {**record["tags"], "mlflow.parentRunId": parent}  # of the code and the flow that go on with it
+        client.log_batch(interrupted, tags=[RunTag(*each) for each in tags.items()])
         client.update_run(interrupted, "RUNNING")
         return interrupted
     tags = {**record["tags"], "mlflow.parentRunId": parent, "mlflow.runName": record["stage"]}
