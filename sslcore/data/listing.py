@@ -92,9 +92,8 @@ class _Found:
         try:
             status = os.stat(path)
         except OSError as error:
-            if (
-                listed or kind is not None or not os.path.splitext(path)[1]
-            ):  # a link without extension may be a folder
+            may_be_folder = not os.path.splitext(path)[1]  # a link without extension
+            if listed or kind is not None or may_be_folder:
                 self.problems.append(_problem(name, error))
             else:
                 self.num_ignored += 1

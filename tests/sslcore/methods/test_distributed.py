@@ -176,7 +176,7 @@ def distance(found: torch.Tensor, expected: torch.Tensor) -> float:
     return float((found - expected).float().norm() / (expected.float().norm() + 1e-3))
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS])
+@pytest.mark.parametrize("name", METHODS)
 def test_two_processes_are_one_with_the_whole_batch(name: str, two_processes: list[Any]) -> None:
     alone = train(name, load_helpers())
     for found in (each["methods"][name] for each in two_processes):
