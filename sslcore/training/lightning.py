@@ -12,6 +12,7 @@ from sslcore.methods import Method, Progress
 from sslcore.training.finite import REMEDY
 from sslcore.training.optimizers import build_optimizer
 from sslcore.training.schedules import Schedule
+from sslcore.training.small_maps import small_map_convolutions
 from sslcore.training.view_stream import Views, seeded
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ class LightningMethod(LightningModule):
         seeded(generator, self.seed, self.trainer.global_step, rank(), *part)
         with torch.autocast(images.device.type, enabled=False):
             views = self.views(images, generator)
-        loss: Tensor = self.method(views)
+        with small_map_convolutions(images.device):
+            loss: Tensor = self.method(views)
         if not bool(torch.isfinite(loss.detach())):
             raise NotLearningError(
                 f"the loss is {float(loss.detach())} at step {self.trainer.global_step + 1}; {REMEDY}"

@@ -16,6 +16,7 @@ from sslcore.training.ema import WeightAverage
 from sslcore.training.finite import FiniteSteps
 from sslcore.training.precision import Precision
 from sslcore.training.schedules import Schedule
+from sslcore.training.small_maps import small_map_convolutions
 from sslcore.training.view_stream import Views, view_stream
 
 __all__ = ["Batches", "Length", "Parts", "Step", "train", "train_step"]
@@ -122,7 +123,7 @@ def train_step(
     total = torch.zeros((), device=parts.precision.device)
     for number, part in enumerate(views, start=1):
         with _gradients_averaged(parts.wrapped, when=number == len(views)):
-            with parts.precision.autocast():
+            with parts.precision.autocast(), small_map_convolutions(parts.precision.device):
                 loss = (parts.wrapped or method)(part) / len(views)
             parts.precision.backward(loss)
         total += loss.detach()
