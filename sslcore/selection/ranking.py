@@ -5,11 +5,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from sslcore.selection.head import predictions
+from sslcore.selection.head import committee, predictions, steady
+from sslcore.selection.information import mutual_information
 from sslcore.selection.picks import Begin, Picks
 from sslcore.selection.pool import Pool
 
-__all__ = ["Ranked", "most_unsure", "unsure_reason"]
+__all__ = ["Ranked", "most_divided", "most_unsure", "unsure_reason"]
 
 
 class Ranked:
@@ -87,5 +88,36 @@ def most_unsure(
         del seed
         p_NC = predictions(pool)
         return Ranked(pool, measure(p_NC), column=column, reason=unsure_reason(pool, p_NC, what))
+
+    return begin
+
+
+def most_divided(
+    measure: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    *,
+    column: str,
+    words: Callable[[NDArray[np.float64], float], str],
+) -> Begin:
+    """Return what begins a strategy that ranks candidates by how much several models disagree about them.
+
+    It needs probs of several models, or labels of two classes at least, on which heads are fitted; the seed
+    is theirs. Between equal scores the mutual information decides, then the position.
+
+    Args:
+        measure: From probabilities [M, N, C] to a score, in nats [N].
+        column: What the score is called.
+        words: The reason, from the probabilities of a sample [M, C] and its score.
+    """
+
+    def begin(pool: Pool, *, seed: int) -> Ranked:
+        p_MNC = committee(pool, seed=seed)
+        divided_N, between_N = steady(measure(p_MNC)), steady(mutual_information(p_MNC))
+        return Ranked(
+            pool,
+            divided_N,
+            column=column,
+            reason=lambda position: words(p_MNC[:, position], float(divided_N[position])),
+            second_N=between_N,
+        )
 
     return begin
