@@ -27,6 +27,8 @@ class MergedLabels:
     """Labels that came from the files, new ones and corrections."""
     num_unknown: int
     """Rows of the files that name no sample of the data set; they are passed over."""
+    num_rounds: int
+    """Rounds in which people labelled: of each file as many as its column ``round`` names, or one without."""
 
 
 def read_labels(folder: Path, manifest: pd.DataFrame) -> dict[str, str]:
@@ -55,7 +57,7 @@ def merge_labels(folder: Path, manifest: pd.DataFrame) -> MergedLabels:
         for sample_id, label in zip(manifest["sample_id"], manifest["label"], strict=True)
         if not pd.isna(label)
     }
-    added, num_unknown = _added(folder, manifest)
+    added, num_unknown, num_rounds = _added(folder, manifest)
     merged = own | added
     if num_unknown:
         logger.info("%d rows in %s name no sample of the data set; passed over", num_unknown, folder)
@@ -64,16 +66,18 @@ def merge_labels(folder: Path, manifest: pd.DataFrame) -> MergedLabels:
         num_from_dataset=len(own.keys() - added.keys()),
         num_from_files=len(added),
         num_unknown=num_unknown,
+        num_rounds=num_rounds,
     )
 
 
-def _added(folder: Path, manifest: pd.DataFrame) -> tuple[dict[str, str], int]:
+def _added(folder: Path, manifest: pd.DataFrame) -> tuple[dict[str, str], int, int]:
     files = sorted(folder.glob("*.csv")) if folder.is_dir() else []
     if not files:
-        return {}, 0
+        return {}, 0, 0
     known_ids, names = set(manifest["sample_id"]), SampleNames(manifest)
     labels: dict[str, str] = {}
     places: dict[str, str] = {}
+    rounds: set[tuple[str, int | None]] = set()
     num_unknown = 0
     for path in files:
         for row in read_label_table(path):
@@ -89,7 +93,8 @@ def _added(folder: Path, manifest: pd.DataFrame) -> tuple[dict[str, str], int]:
                     "delete one of them"
                 )
             places.setdefault(sample_id, place)
-    return labels, num_unknown
+            rounds.add((path.name, row.round))
+    return labels, num_unknown, len(rounds)
 
 
 def _resolve(row: LabelRow, known_ids: set[str], names: SampleNames) -> str | None:

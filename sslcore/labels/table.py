@@ -11,7 +11,7 @@ from sslcore.errors import UserError
 
 __all__ = ["LabelRow", "read_label_table"]
 
-COLUMNS = ("filename", "sample_id", "label")
+COLUMNS = ("filename", "sample_id", "label", "round")
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,15 @@ class LabelRow:
     """Id of the sample; wins over the name."""
     label: str
     """The class, never empty."""
+    round: int | None
+    """Which round of labelling it came with, from 1; None where the file does not say."""
 
 
 def read_label_table(path: Path) -> Iterator[LabelRow]:
     """Yield the rows of a CSV file with the columns ``filename`` or ``sample_id``, and ``label``.
 
-    UTF-8, with or without a byte order mark; empty lines and spaces around a cell are passed over.
+    The column ``round`` may be there too. UTF-8, with or without a byte order mark; empty lines and spaces
+    around a cell are passed over.
 
     Args:
         path: The file.
@@ -88,4 +91,18 @@ def _row(header: Sequence[str], cells: Sequence[str], path: Path, line: int) -> 
         raise UserError(
             f"{path}, line {line}: no label for '{sample_id or filename}'; delete the line or fill it in"
         )
-    return LabelRow(line=line, filename=filename, sample_id=sample_id, label=values["label"])
+    return LabelRow(
+        line=line,
+        filename=filename,
+        sample_id=sample_id,
+        label=values["label"],
+        round=_round(values.get("round", ""), path, line),
+    )
+
+
+def _round(text: str, path: Path, line: int) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise UserError(f"{path}, line {line}: round must be a whole number from 1 on, got '{text}'")
+    return int(text)

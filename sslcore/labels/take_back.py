@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from sslcore.data import read_manifest
 from sslcore.labels.consensus import Conflict, Consensus, agree
 from sslcore.labels.exchange import Annotation, Box
 from sslcore.labels.formats import FORMATS, coco, reader_of
-from sslcore.labels.table import read_label_table
+from sslcore.labels.table import LabelRow, read_label_table
 
 __all__ = ["TakeBackReport", "take_back"]
 
@@ -52,7 +52,8 @@ def take_back(
     """Read a tool's export and write ``labels/NAME.csv``.
 
     The same export again changes nothing, a newer one adds and changes; what the file had and the export
-    lacks stays.
+    lacks stays. Samples that get their first label from this tool are a round of labelling of their own,
+    which the file's column ``round`` keeps.
 
     Args:
         path: The export: a file, or a folder for the tools that write folders.
@@ -72,16 +73,19 @@ def take_back(
     before = _before(file, manifest)
     elsewhere = _elsewhere(file, manifest, found.labels)
     taken = {key: label for key, label in found.labels.items() if key not in {c.sample_id for c in elsewhere}}
-    merged = before | taken
+    merged = {key: row.label for key, row in before.items()} | taken
+    latest = max((row.round or 1 for row in before.values()), default=0)
+    rounds = dict.fromkeys(taken, latest + 1) | {key: row.round or 1 for key, row in before.items()}
     filename_of = dict(zip(manifest["sample_id"], manifest["filename"], strict=True))
     labels.mkdir(parents=True, exist_ok=True)
-    _write_labels(file, {key: merged[key] for key in filename_of if key in merged}, filename_of)
+    rows = [(key, name, merged[key], rounds[key]) for key, name in filename_of.items() if key in merged]
+    _write_labels(file, rows)
     boxes = _merge_boxes(file.with_suffix(".coco.json"), found, manifest)
     return TakeBackReport(
         file=file,
         num_labels=len(merged),
         num_new=len(taken.keys() - before.keys()),
-        num_changed=sum(before.get(key, label) != label for key, label in taken.items()),
+        num_changed=sum(key in before and before[key].label != label for key, label in taken.items()),
         num_boxes=boxes,
         num_skipped=found.num_skipped,
         num_unknown=len(found.unknown),
@@ -90,11 +94,11 @@ def take_back(
     )
 
 
-def _before(file: Path, manifest: pd.DataFrame) -> dict[str, str]:
+def _before(file: Path, manifest: pd.DataFrame) -> dict[str, LabelRow]:
     if not file.is_file():
         return {}
     known = set(manifest["sample_id"])
-    return {row.sample_id: row.label for row in read_label_table(file) if row.sample_id in known}
+    return {row.sample_id: row for row in read_label_table(file) if row.sample_id in known}
 
 
 def _elsewhere(file: Path, manifest: pd.DataFrame, found: Mapping[str, str]) -> tuple[Conflict, ...]:
@@ -114,12 +118,12 @@ def _elsewhere(file: Path, manifest: pd.DataFrame, found: Mapping[str, str]) -> 
     )
 
 
-def _write_labels(file: Path, labels: Mapping[str, str], filename_of: Mapping[str, str]) -> None:
+def _write_labels(file: Path, rows: Sequence[tuple[str, str, str, int]]) -> None:
     partial = file.with_name(f".{file.name}.partial")
     with partial.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(("sample_id", "filename", "label"))
-        writer.writerows((key, filename_of[key], label) for key, label in labels.items())
+        writer.writerow(("sample_id", "filename", "label", "round"))
+        writer.writerows(rows)
     os.replace(partial, file)
 
 

@@ -16,7 +16,7 @@ from sslcore.config import SelectConfig
 from sslcore.data import read_manifest
 from sslcore.data.metadata import with_metadata
 from sslcore.embedding.store import Embeddings, read_embeddings
-from sslcore.labels import read_labels
+from sslcore.labels import merge_labels
 from sslcore.monitor import SILENT, Monitor
 from sslcore.selection.plan import Tables, resolve
 from sslcore.selection.select import select
@@ -25,8 +25,6 @@ from sslcore.selection.strategies import PICKERS
 
 __all__ = ["SelectReport", "select_samples"]
 
-# Until rounds are kept, every selection is the first.
-ROUND = 1
 ROWS_AT_ONCE = 16384
 
 
@@ -62,7 +60,8 @@ def select_samples(
 
     Samples of ``config.splits`` without a label are the pool, and those with one are given (with
     ``pool: all``, labels are not looked at). Held-out labels are no labels here. Vectors get unit
-    length, so that distances are those of directions (0 to 2). A budget above the pool takes it whole.
+    length, so that distances are those of directions (0 to 2). A budget above the pool takes it whole. The
+    round is one more than the rounds in which people labelled so far (`MergedLabels.num_rounds`).
 
     Args:
         config: How.
@@ -79,7 +78,8 @@ def select_samples(
     check_choice(config.strategy, PICKERS, name="select.strategy")
     stored = read_embeddings(embeddings)
     manifest = read_manifest(dataset)
-    known = read_labels(labels, manifest)
+    merged = merge_labels(labels, manifest)
+    known, round = merged.labels, merged.num_rounds + 1
     choice = _choose(config, stored, manifest, known)
     budget = _budget(config, len(choice.pool))
     picked, selection = np.empty(0, np.int64), None
@@ -99,10 +99,10 @@ def select_samples(
             ids=ids,
             names=[stored.filenames[row] for row in rows],
             seed=config.seed,
-            round=ROUND,
+            round=round,
         )
         picked = rows[selection.indices]
-    _write(output / "selection.parquet", stored, picked, selection, config)
+    _write(output / "selection.parquet", stored, picked, selection, config, round=round)
     monitor.progress(len(picked), len(picked), "picks")
     return _report(config, choice, selection)
 
@@ -160,12 +160,14 @@ def _write(
     picked: NDArray[np.int64],
     selection: Selection | None,
     config: SelectConfig,
+    *,
+    round: int,
 ) -> None:
     columns = {
         "rank": pa.array(range(1, len(picked) + 1), pa.int64()),
         "sample_id": pa.array([stored.sample_ids[row] for row in picked], pa.string()),
         "filename": pa.array([stored.filenames[row] for row in picked], pa.string()),
-        "round": pa.array([ROUND] * len(picked), pa.int64()),
+        "round": pa.array([round] * len(picked), pa.int64()),
     }
     for name, values in selection.columns.items() if selection else ():
         columns[name] = pa.array(values, from_pandas=True)  # NaN (does not apply) becomes null

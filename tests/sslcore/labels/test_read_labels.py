@@ -40,6 +40,18 @@ def test_added_labels_are_merged_and_win(tmp_path: Path, manifest: pd.DataFrame)
     assert (merged.num_from_dataset, merged.num_from_files, merged.num_unknown) == (1, 3, 0)
 
 
+def test_each_file_is_a_round_or_as_many_as_it_names(tmp_path: Path, manifest: pd.DataFrame) -> None:
+    assert merge_labels(tmp_path / "none", manifest).num_rounds == 0
+    folder = write(tmp_path, empty="filename,label\n", gone="filename,label\nx.png,cow\n")
+    assert merge_labels(folder, manifest).num_rounds == 0
+    folder = write(
+        tmp_path,
+        hand="filename,label\na.png,cat\nsub/b.png,cow\n",
+        tool="sample_id,label,round\nid1,cow,1\nid2,cat,2\nid3,dog,2\n",
+    )
+    assert merge_labels(folder, manifest).num_rounds == 3
+
+
 def test_names_that_are_not_in_the_manifest_are_counted(tmp_path: Path, manifest: pd.DataFrame) -> None:
     merged = merge_labels(write(tmp_path, one="filename,label\nx.png,cow\nc.png,cat\n"), manifest)
     assert merged.labels["id2"] == "cat"
@@ -88,6 +100,7 @@ def test_a_conflict_inside_a_file_names_both_lines(tmp_path: Path, manifest: pd.
         ("filename,label\nc.png\n", r"line 2: 2 cells expected \(filename,label\), got 1"),
         ("filename,label\n\nc.png,\n", r"line 3: no label for 'c\.png'"),
         ("filename,label\n,cat\n", r"line 2: neither a filename nor a sample_id"),
+        ("filename,label,round\nc.png,cat,0\n", r"line 2: round must be a whole number from 1 on, got '0'"),
         ('filename,label\n"c.png,cat\n', r"line 2: not valid CSV"),
     ],
 )

@@ -9,7 +9,15 @@ import pandas as pd
 import pytest
 
 from sslcore.errors import UserError
-from sslcore.labels import FORMATS, Suggestion, TakeBackReport, hand_over, read_labels, take_back
+from sslcore.labels import (
+    FORMATS,
+    Suggestion,
+    TakeBackReport,
+    hand_over,
+    read_label_table,
+    read_labels,
+    take_back,
+)
 
 TakeBack = Callable[..., TakeBackReport]
 FILES = {
@@ -132,6 +140,15 @@ def test_a_later_export_adds_and_changes_but_forgets_nothing(
     report = bring(file, "csv")
     assert (report.num_labels, report.num_new, report.num_changed) == (3, 1, 1)
     assert known() == {"a.png": "cat", "sub/b.png": "cow", "d.png": "dog"}
+
+
+def test_an_export_that_adds_labels_is_a_round_of_its_own(tmp_path: Path, bring: TakeBack) -> None:
+    file = tmp_path / "labels.csv"
+    for text in ("a.png,cat\nd.png,cat\n", "a.png,cat\nd.png,dog\n", "d.png,dog\nsub/b.png,cow\n"):
+        file.write_text("filename,label\n" + text)
+        bring(file, "csv")
+    rows = read_label_table(tmp_path / "labels" / "csv.csv")
+    assert {row.filename: row.round for row in rows} == {"a.png": 1, "d.png": 1, "sub/b.png": 2}
 
 
 def test_what_another_label_file_says_is_kept_and_reported(

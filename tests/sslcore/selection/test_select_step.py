@@ -38,6 +38,13 @@ def test_added_labels_count(make_folders: Callable[..., Any]) -> None:
     assert table["sample_id"].tolist() == ["id2"]
 
 
+def test_the_round_is_one_more_than_the_rounds_of_labels(make_folders: Callable[..., Any]) -> None:
+    folders = make_folders(LINE, labels={1: "cat"})  # the data set's own label was no round
+    assert run(folders, budget=1)[0]["round"].tolist() == [1]
+    (folders.labels / "ann.csv").write_text("filename,label,round\n0.png,cat,1\n4.png,dog,2\n")
+    assert run(folders, budget=2)[0]["round"].tolist() == [3, 3]
+
+
 def test_other_splits_are_neither_picked_nor_given(make_folders: Callable[..., Any]) -> None:
     table, _ = run(make_folders(LINE, splits="tvxtt", labels={1: "cat"}), strategy="random", budget=3)
     assert sorted(table["sample_id"]) == ["id0", "id3", "id4"]
