@@ -2,15 +2,17 @@
 
     python benchmarks/scale.py --work /tmp/scale --sizes 10000,100000 --json scale.json
 
-A dataset of N samples is written through the library's own writer and manifest (tiny PNG files, all of the
-same length, each with its own content), since making a million files first would measure the file system. Up
-to ``--files`` samples, real files are ingested too: the first time, again unchanged, and with 100 more. Each
-measure runs in a process of its own; memory is how much its peak (RSS) grew after the imports.
+A dataset of N samples is written as an ingestion does from what it finds in files (raw pixels, each with its
+own content), since making a million files first would measure the file system; "known" is an ingestion after
+it of as many files that only a made-up listing has. Up to ``--files`` samples, real files are ingested too:
+the first time, again unchanged, and with 100 more. Each measure runs in a process of its own; memory is how
+much its peak (RSS) grew after the imports.
 """
 
 import argparse
 import hashlib
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -18,11 +20,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-MEASURES = ("write", "open", "epoch", "order", "manifest", "ingest", "again", "add")
+MEASURES = ("write", "open", "epoch", "order", "manifest", "remember", "known", "ingest", "again", "add")
 
 
 def png_of(number: int) -> bytes:
@@ -37,70 +40,106 @@ def png_of(number: int) -> bytes:
 
 
 def write(folder: Path, size: int) -> None:
-    """Write a dataset of raw 8 x 8 pixels through the library."""
-    from sslcore.data.encoding import StoreFormat
-    from sslcore.data.manifest import (
-        SCHEMA_VERSION,
-        DatasetInfo,
-        fingerprint,
-        write_dataset_info,
-        write_manifest,
-    )
-    from sslcore.data.splits import split_of
+    """Write a dataset of raw 8 x 8 pixels as an ingestion does, from what it finds in a file on."""
+    from sslcore.data.assemble import assemble
+    from sslcore.data.known import Known
+    from sslcore.data.labels import LabelSource
+    from sslcore.data.manifest import write_dataset_info, write_manifest
+    from sslcore.data.samples import Collection
     from sslcore.data.store import ShardWriter
 
-    store = StoreFormat("uint8", 256)
     (folder / "shards").mkdir(parents=True)
+    config = _config("synthetic")
+    store = _store()
     writer = ShardWriter(folder / "shards", shard_bytes=64 << 20, store=store)
-    places = []
+    known = Known(None, store)
+    collection = Collection(known, writer)
+    spool = folder / "no-spool"
     for number in range(size):
-        digest = hashlib.sha256(str(number).encode()).digest()
-        shard, row = writer.add(digest.hex()[:20], digest * 6, (8, 8))
-        places.append((digest.hex(), shard, row))
+        collection.add(_finding(number), spool)
     writer.close()
-    rows = [
-        _row(number, digest, str(shard.name), row, split_of(digest, val_fraction=0.1, test_fraction=0.1))
-        for number, (digest, shard, row) in enumerate(places)
-    ]
-    write_manifest(rows, folder / "manifest.parquet")
-    info = DatasetInfo(
-        schema_version=SCHEMA_VERSION,
-        fingerprint=fingerprint(rows),
-        num_samples=size,
-        num_images=size,
-        num_frames=0,
-        num_labelled=0,
-        num_classes=0,
-        classes=(),
-        num_quarantined=0,
+    result = assemble(
+        collection,
+        known=known,
+        config=config,
+        labels=LabelSource("none"),
+        heldout=None,
+        problems=[],
         num_ignored=0,
-        num_duplicates=0,
-        num_removed=0,
-        splits={},
-        labels_from="none",
-        source="synthetic",
-        store=store.described(),
     )
-    write_dataset_info(info, folder / "dataset.json")
+    write_manifest(result.rows, folder / "manifest.parquet")
+    write_manifest(result.removed, folder / "removed.parquet")
+    write_dataset_info(result.info, folder / "dataset.json")
 
 
-def _row(number: int, digest: str, shard: str, row: int, split: str) -> dict[str, Any]:
-    from sslcore.data.manifest import MANIFEST_SCHEMA
+def _finding(number: int) -> Any:
+    from sslcore.data.examine import Finding
+    from sslcore.data.measures import Measures
 
-    known: dict[str, Any] = {
-        "sample_id": digest[:20],
-        "filename": f"{number // 1000:05d}/{number:08d}.png",
-        "source": "synthetic",
-        "kind": "image",
-        "sha256": digest,
-        "width": 8,
-        "height": 8,
-        "split": split,
-        "shard": shard,
-        "row": row,
-        "duplicates": [],
-    }
-    return {name: known.get(name) for name in MANIFEST_SCHEMA.names}
+    digest = hashlib.sha256(str(number).encode()).digest()
+    return Finding(
+        name=_name(number),
+        kind="image",
+        sha256=digest.hex(),
+        width=8,
+        height=8,
+        measures=Measures(digest[8] * 1.5, digest[9] / 256, digest[10] / 512, int.from_bytes(digest[:8])),
+        num_bytes=len(digest) * 6,
+        data=digest * 6,
+    )
+
+
+def _name(number: int) -> str:
+    return f"{number // 1000:05d}/{number:08d}.png"
+
+
+def _store() -> Any:
+    from sslcore.data.encoding import StoreFormat
+
+    return StoreFormat("uint8", 256)
+
+
+def _config(source: str) -> Any:
+    from sslcore.config import IngestConfig
+
+    return IngestConfig(source=source, labels="none", store={"format": "uint8"})
+
+
+def _synthetic_listing(size: int) -> Any:
+    """Return what a folder of that many files lists as."""
+    from sslcore.data.listing import Listing
+    from sslcore.data.source_files import SourceFilesBuilder
+
+    files = SourceFilesBuilder()
+    for number in range(size):
+        status: Any = SimpleNamespace(st_size=192, st_mtime_ns=1_600_000_000 * 10**9, st_ino=number)
+        files.add(_name(number), f"/synthetic/source/{_name(number)}", is_video=False, status=status)
+    return Listing(files.files().sorted(), [], 0, Path("/synthetic/source"))
+
+
+def remember(work: Path, size: int) -> None:
+    """Write the digests that an ingestion remembers of files, for files that are not there."""
+    from sslcore.data.stat_cache import StatCache
+
+    digests = b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(size))
+    told = np.frombuffer(digests, np.uint8).reshape(size, 32)
+    cache = StatCache(work / "synthetic.arrow", _synthetic_listing(size).files)
+    cache.save(told, np.ones(size, np.bool_))
+
+
+def known(work: Path, size: int) -> None:
+    """Ingest the dataset again from a listing that is made up: all but what the file system takes."""
+    from sslcore.data import ingest as step
+
+    step.list_source = lambda source, root: _synthetic_listing(size)  # type: ignore[assignment]
+    (work / "known").mkdir()
+    step.ingest(
+        _config("synthetic"),
+        output=work / "known",
+        previous=work / "dataset",
+        stat_cache=work / "synthetic.arrow",
+    )
+    assert (work / "known/manifest.parquet").read_bytes() == (work / "dataset/manifest.parquet").read_bytes()
 
 
 def imports() -> None:
@@ -123,6 +162,10 @@ def measure(name: str, work: Path, size: int) -> None:
     elif name == "epoch":
         loader = image_loader(SampleDataset(folder, image_size=8), batch_size=256, shuffle=True)
         assert sum(len(images) for images, _ in loader) == size
+    elif name == "remember":
+        remember(folder.parent, size)
+    elif name == "known":
+        known(folder.parent, size)
     elif name == "order":
         assert sum(1 for _ in EpochSampler(size, shuffle=True)) == size
     else:
@@ -147,8 +190,6 @@ def _ingest(name: str, work: Path, size: int) -> None:
 
 def make_files(source: Path, numbers: range) -> None:
     """Write PNG files, a thousand in a folder, that look an hour old."""
-    import os
-
     then = time.time() - 3600
     for number in numbers:
         path = source / f"{number // 1000:05d}" / f"{number:08d}.png"

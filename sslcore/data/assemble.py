@@ -1,25 +1,26 @@
-"""Put names, labels and splits to contents: the rows of the manifest and the summary of the dataset."""
+"""Put names, labels and splits to contents: the manifest and the summary of the dataset."""
 
-import posixpath
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from sslcore.config import IngestConfig
+from sslcore.data.digests import fixed_bytes, to_hex
 from sslcore.data.encoding import StoreFormat
+from sslcore.data.known import Known
 from sslcore.data.labels import LabelSource
-from sslcore.data.manifest import SCHEMA_VERSION, DatasetInfo, fingerprint, ordered
-from sslcore.data.near_duplicates import first_alike
+from sslcore.data.manifest import MANIFEST_SCHEMA, SCHEMA_VERSION, DatasetInfo, fingerprint, manifest_order
+from sslcore.data.names import Named, Namer, astray
+from sslcore.data.old_marks import marks_after
 from sslcore.data.quarantine import Problem
-from sslcore.data.samples import Content, Sample
-from sslcore.data.splits import Split, split_of
+from sslcore.data.samples import Collection
+from sslcore.data.splits import SPLITS
 
 __all__ = ["Assembled", "assemble"]
-
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -27,151 +28,160 @@ class Assembled:
     """All that is written of a dataset beside its shards.
 
     Attributes:
-        rows: Of the manifest.
-        removed: Of samples that are no longer in the source.
+        rows: The manifest, in order.
+        removed: Rows of samples that are no longer in the source.
         heldout: Hidden labels by sample_id; ``None`` if there is no such table.
         info: For dataset.json.
         notes: What a person should know of the labels.
     """
 
-    rows: list[dict[str, Any]]
-    removed: list[dict[str, Any]]
-    heldout: dict[str, str] | None
+    rows: pa.Table
+    removed: pa.Table
+    heldout: pa.Table | None
     info: DatasetInfo
     notes: tuple[str, ...]
 
 
 def assemble(
-    contents: Iterable[Content],
+    collection: Collection,
     *,
+    known: Known,
     config: IngestConfig,
     labels: LabelSource,
     heldout: Mapping[str, str] | None,
     problems: list[Problem],
     num_ignored: int,
-    removed: Callable[[set[str]], list[dict[str, Any]]],
 ) -> Assembled:
-    """Make the rows.
+    """Make the manifest, column by column.
 
     Args:
-        contents: What was found; the shards are closed.
+        collection: What was found; the shards are closed.
+        known: What was there before. Its samples are given up, to hold one manifest at a time.
         config: For the source's name and the split fractions.
         labels: Where labels come from.
         heldout: Hidden labels by name; they win over labels, which are then hidden.
         problems: What is in quarantine.
         num_ignored: Files that are neither image nor video.
-        removed: From the sample_ids that are there to the rows that are not any more.
     """
-    rows = _Rows(config, labels, heldout or {})
-    for content in contents:
-        rows.add(content)
-    _mark_near_duplicates(rows.rows)
-    present = {row["sample_id"] for row in rows.rows}
-    gone = removed(present)
-    counts = Counter(row["split"] for row in rows.rows)
-    classes = tuple(sorted({row["label"] for row in rows.rows if row["label"] is not None}))
-    info = DatasetInfo(
+    namer = Namer(labels, heldout or {}, val_fraction=config.val_fraction, test_fraction=config.test_fraction)
+    new = collection.new_samples()
+    samples = pa.concat_tables([known.samples, new])
+    named = namer.named(collection, samples.column("sha256"))
+    removed = known.rows(_are_gone(known, named.rows, new.column("sample_id")))
+    known.samples = known.samples.schema.empty_table()
+    del new
+    columns = {name: samples.column(name) for name in samples.column_names}
+    del samples
+    hidden = None if heldout is None else _hidden(named, columns["sample_id"])
+    rows = _manifest(named, columns, known, source=config.source, shards=collection.shard_names())
+    info = _info(rows, labels, config, problems, num_ignored=num_ignored, num_removed=removed.num_rows)
+    notes = _notes(namer, labels, heldout or {}, rows, collection)
+    return Assembled(rows, removed, hidden, info, tuple(notes))
+
+
+def _are_gone(known: Known, rows: npt.NDArray[np.int64], new_ids: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    """Return which of the known samples are not in the source any more."""
+    gone = np.ones(len(known), dtype=np.bool_)
+    gone[rows[rows < len(known)]] = False
+    if len(new_ids) and len(known):  # one that was measured anew is a new row
+        again = pc.is_in(known.samples.column("sample_id"), value_set=new_ids.combine_chunks())
+        gone &= ~again.to_numpy()
+    return gone
+
+
+def _hidden(named: Named, sample_ids: pa.ChunkedArray) -> pa.Table:
+    has = named.hidden.is_valid()
+    rows = pa.array(named.rows).filter(has)
+    return pa.table([sample_ids.take(rows), named.hidden.filter(has)], names=["sample_id", "label"])
+
+
+def _manifest(
+    named: Named, columns: dict[str, pa.ChunkedArray], known: Known, *, source: str, shards: pa.StringArray
+) -> pa.Table:
+    """Return the manifest in order; ``columns`` are given up one by one, to hold few of them twice."""
+    rows = pa.array(named.rows)
+    keys = {name: columns[name].take(rows) for name in ("frame_index", "sample_id")}
+    order = manifest_order(pa.table({"filename": named.filename, **keys}))
+    del keys
+    rows = rows.take(order)
+    made = {
+        "source": pa.repeat(pa.scalar(source, pa.string()), len(rows)),
+        "split": pa.array(SPLITS, pa.string()).take(pa.array(named.splits).take(order)),
+        **{name: getattr(named, name).take(order) for name in ("filename", "label", "video", "duplicates")},
+    }
+    for name in list(columns):
+        column = columns.pop(name).take(rows).combine_chunks()
+        if name == "sha256":
+            column = to_hex(fixed_bytes(column))
+        if name == "shard":
+            column = shards.take(column)
+        made[name] = column.cast(MANIFEST_SCHEMA.field(name).type)
+    made["near_duplicate_of"] = _near_duplicates(made, rows.to_numpy(), known)
+    return pa.table([made[name] for name in MANIFEST_SCHEMA.names], schema=MANIFEST_SCHEMA)
+
+
+def _near_duplicates(
+    made: Mapping[str, pa.Array], rows: npt.NDArray[np.int64], known: Known
+) -> pa.StringArray:
+    """Return for each sample the first, in the order of the manifest, that it looks like."""
+    carried = known.marks.carried(rows, made["filename"])
+    alike = marks_after(made["phash"].to_numpy(zero_copy_only=False), carried)
+    return made["sample_id"].take(pa.array(alike, mask=alike < 0))
+
+
+def _info(
+    rows: pa.Table,
+    labels: LabelSource,
+    config: IngestConfig,
+    problems: list[Problem],
+    *,
+    num_ignored: int,
+    num_removed: int,
+) -> DatasetInfo:
+    num_images = pc.sum(pc.equal(rows.column("kind"), "image")).as_py() or 0
+    classes = tuple(sorted(rows.column("label").drop_null().unique().to_pylist()))
+    splits = {each["values"]: each["counts"] for each in rows.column("split").value_counts().to_pylist()}
+    return DatasetInfo(
         schema_version=SCHEMA_VERSION,
-        fingerprint=fingerprint(rows.rows),
-        num_samples=len(rows.rows),
-        num_images=sum(row["kind"] == "image" for row in rows.rows),
-        num_frames=sum(row["kind"] == "frame" for row in rows.rows),
-        num_labelled=sum(row["label"] is not None for row in rows.rows),
+        fingerprint=fingerprint(rows),
+        num_samples=rows.num_rows,
+        num_images=num_images,
+        num_frames=rows.num_rows - num_images,
+        num_labelled=rows.num_rows - rows.column("label").null_count,
         num_classes=len(classes),
         classes=classes,
         num_quarantined=len(problems),
         num_ignored=num_ignored,
-        num_duplicates=sum(len(row["duplicates"]) for row in rows.rows),
-        num_near_duplicates=sum(row["near_duplicate_of"] is not None for row in rows.rows),
-        num_removed=len(gone),
-        splits={split: counts[split] for split in SPLITS},
+        num_duplicates=pc.sum(pc.list_value_length(rows.column("duplicates"))).as_py() or 0,
+        num_near_duplicates=rows.num_rows - rows.column("near_duplicate_of").null_count,
+        num_removed=num_removed,
+        splits={split: splits.get(split, 0) for split in SPLITS},
         labels_from=labels.origin,
         source=config.source,
         store=StoreFormat(**config.store.model_dump()).described(),
     )
-    hidden = None if heldout is None else rows.hidden
-    return Assembled(rows.rows, gone, hidden, info, tuple(rows.notes()))
 
 
-def _mark_near_duplicates(rows: list[dict[str, Any]]) -> None:
-    """Name in each row the first sample, in the order of the manifest, that it looks like."""
-    sorted_rows = ordered(rows)
-    alike = first_alike(np.array([row["phash"] for row in sorted_rows], dtype=np.uint64))
-    for row, place in zip(sorted_rows, alike.tolist(), strict=True):
-        row["near_duplicate_of"] = sorted_rows[place]["sample_id"] if place >= 0 else None
-
-
-class _Rows:
-    def __init__(self, config: IngestConfig, labels: LabelSource, heldout: Mapping[str, str]) -> None:
-        self.rows: list[dict[str, Any]] = []
-        self.hidden: dict[str, str] = {}
-        self._config = config
-        self._labels = labels
-        self._heldout = LabelSource("heldout", table=heldout)
-        self._used: set[str] = set()
-        self._num_conflicts = 0
-
-    def add(self, content: Content) -> None:
-        names = sorted(content.names)
-        split = split_of(
-            content.sha256,
-            val_fraction=self._config.val_fraction,
-            test_fraction=self._config.test_fraction,
-        )
-        for sample in content.samples:
-            self.rows.append(self._row(content, sample, names, split))
-
-    def _row(self, content: Content, sample: Sample, names: list[str], split: Split) -> dict[str, Any]:
-        filenames = [content.filename(sample, name) for name in names]
-        videos = names if content.is_video else [None] * len(names)
-        pairs = list(zip(filenames, videos, strict=True))
-        self._used.update(filenames, names)
-        label = self._first(self._labels, pairs)
-        hidden = self._first(self._heldout, pairs) if self._heldout.table else None
-        if hidden is not None:
-            self.hidden[sample.sample_id], label = hidden, None
-        return {
-            "sample_id": sample.sample_id,
-            "filename": filenames[0],
-            "source": self._config.source,
-            "kind": sample.kind,
-            "sha256": sample.sha256,
-            "width": sample.width,
-            "height": sample.height,
-            "label": label,
-            "split": split,
-            "video": videos[0],
-            "frame_index": sample.frame_index,
-            "time_seconds": sample.time_seconds,
-            "shard": sample.shard_name,
-            "row": sample.row,
-            "duplicates": filenames[1:],
-            "num_bytes": sample.num_bytes,
-            "sharpness": sample.sharpness,
-            "brightness": sample.brightness,
-            "contrast": sample.contrast,
-            "phash": sample.phash,
-        }
-
-    def _first(self, source: LabelSource, names: list[tuple[str, str | None]]) -> str | None:
-        """Return the first label that the names of a sample have; one content may lie in two classes."""
-        found = [label for name, video in names if (label := source.label(name, video)) is not None]
-        self._num_conflicts += len(set(found)) > 1
-        return found[0] if found else None
-
-    def notes(self) -> list[str]:
-        """Return what is odd about the labels."""
-        notes = list(self._labels.notes)
-        if self._num_conflicts:
-            notes.append(f"{self._num_conflicts} images lie under several labels, the first is taken")
-        for source in (self._labels, self._heldout):
-            if not source.table:
-                continue
-            astray = sorted(set(source.table) - {posixpath.normpath(name) for name in self._used})
-            if astray:
-                notes.append(
-                    f"{len(astray)} names in the {source.origin} table match no sample ('{astray[0]}')"
-                )
-        if self.hidden:
-            notes.append(f"{len(self.hidden)} labels held out")
-        return notes
+def _notes(
+    namer: Namer,
+    labels: LabelSource,
+    heldout: Mapping[str, str],
+    rows: pa.Table,
+    collection: Collection,
+) -> list[str]:
+    """Return what is odd about the labels."""
+    notes = list(labels.notes)
+    if namer.num_conflicts:
+        notes.append(f"{namer.num_conflicts} images lie under several labels, the first is taken")
+    for source in (labels, LabelSource("heldout", table=heldout)):
+        if not source.table:
+            continue
+        videos = [name for video in collection.videos.values() for name in video.names]
+        names = [rows.column("filename"), rows.column("duplicates").combine_chunks().flatten()]
+        used = pa.chunked_array([*names[0].chunks, names[1], pa.array(videos, pa.string())])
+        lost = astray(source, used.combine_chunks())
+        if lost:
+            notes.append(f"{len(lost)} names in the {source.origin} table match no sample ('{lost[0]}')")
+    if namer.num_hidden:
+        notes.append(f"{namer.num_hidden} labels held out")
+    return notes

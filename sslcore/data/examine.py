@@ -12,10 +12,10 @@ from PIL import Image
 from sslcore.data.decode import ImageError, decode_image, open_image
 from sslcore.data.encoding import ORIGINAL, StoreFormat
 from sslcore.data.frame_rule import make_frame_rule
-from sslcore.data.listing import SourceFile
 from sslcore.data.measures import Measures, measure
 from sslcore.data.media import Limits
 from sslcore.data.quarantine import Problem
+from sslcore.data.source_file import SourceFile
 from sslcore.data.video import VideoError, VideoPass
 
 __all__ = ["Finding", "FrameFinding", "encode_png", "examine_file", "hash_file"]

@@ -5,33 +5,34 @@ and appended in new shards. What cannot be read goes to quarantine. The same sou
 before give the same bytes, for any number of workers and any order of the file system.
 """
 
-import os
 import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sslcore.config import IngestConfig
 from sslcore.data.assemble import Assembled, assemble
 from sslcore.data.encoding import StoreFormat
-from sslcore.data.examine import Finding, hash_file
+from sslcore.data.examine import Finding
 from sslcore.data.items import ItemSet
 from sslcore.data.known import VIDEOS_FILE, Known, TakenFrames, write_taken_frames
 from sslcore.data.labels import LABELS_FILES, LabelSource, find_label_source, read_label_table
-from sslcore.data.listing import Listing, SourceFile, list_source
+from sslcore.data.listing import Listing, list_source
 from sslcore.data.manifest import write_dataset_info, write_heldout, write_manifest, write_quarantine
 from sslcore.data.media import Limits, accepted_extensions
 from sslcore.data.metadata import METADATA_FILES, find_metadata, read_metadata, write_metadata
 from sslcore.data.pool import Examination, examine_files
 from sslcore.data.quarantine import Problem, check_bad_fraction, count_reasons
 from sslcore.data.remote import RemoteDigests, RemoteFolder, is_remote
-from sslcore.data.samples import Collection, Content, Sample
+from sslcore.data.samples import Collection
+from sslcore.data.source_file import SourceFile
 from sslcore.data.stat_cache import StatCache
 from sslcore.data.store import ShardWriter
+from sslcore.data.take_over import take_over
 from sslcore.data.torchvision_set import PREFIX, open_torchvision
 from sslcore.errors import UserError
 from sslcore.monitor import SILENT, Monitor
@@ -39,7 +40,6 @@ from sslcore.monitor import SILENT, Monitor
 __all__ = ["HELDOUT_FILE", "IngestReport", "ingest"]
 
 HELDOUT_FILE = "heldout.csv"
-HASHED_AT_ONCE = 4096
 Fetch = Callable[[SourceFile, Path], Problem | None]
 
 
@@ -99,13 +99,13 @@ def ingest(
         labels, heldout = intake.files(root, output / "spool", stat_cache)
     writer.close()
     result = assemble(
-        intake.collection.contents.values(),
+        intake.collection,
+        known=known,
         config=config,
         labels=labels,
         heldout=heldout,
         problems=intake.problems,
         num_ignored=intake.num_ignored,
-        removed=known.rows_without,
     )
     _write(result, intake, output)
     return _report(result, intake, writer.num_bytes)
@@ -132,21 +132,18 @@ class _Intake:
         return self.items(open_torchvision(self.config.source, root), root)
 
     def items(self, items: ItemSet, root: Path) -> tuple[LabelSource, dict[str, str] | None]:
-        for finding in items.findings(self._is_stored, self.limits, self.store):
+        for finding in items.findings(self.collection.has_image, self.limits, self.store):
             self._add(finding, root / "no-spool", items.length)
         if not items.num_items:
             raise UserError(f"{self.config.source} has no items")
         self._check(items.num_items)
         return self._target_labels(items, root), None
 
-    def _is_stored(self, sha256: str) -> bool:
-        sample = self.known.image(sha256)
-        return sample is not None and sample.is_measured
-
     def _target_labels(self, items: ItemSet, root: Path) -> LabelSource:
         if self.config.labels == "auto":
             return LabelSource("targets" if items.labels else "none", table=items.labels)
-        return find_label_source(self.config.labels, root=root, images=[], videos=[])
+        no_names = pa.array([], pa.string())
+        return find_label_source(self.config.labels, root=root, images=no_names, videos=[])
 
     def files(
         self, root: Path, spool: Path, stat_cache: Path | None
@@ -181,50 +178,30 @@ class _Intake:
                 f"ingest.source '{self.config.source}' has no image and no video ({listing.root}, "
                 f"{listing.num_ignored} other files); accepted are {accepted_extensions()}"
             )
-        unknown = listing.files
-        if len(self.known):
-            unknown = self._take_over(listing, remembered, can_hash=fetch is None)
+        files, progress = listing.files, self._progress(len(listing.files))
+        told = take_over(files, remembered, self.known, self.collection, self.config, progress)
         spool.mkdir()
         # Long videos first, so that no worker is left alone with one at the end.
-        order = sorted(
-            unknown, key=lambda file: (file.kind != "video", -file.num_bytes * (file.kind == "video"))
-        )
+        places = np.flatnonzero(~told.kept)
+        order = places[np.lexsort((-files.sizes[places] * files.is_video[places], ~files.is_video[places]))]
         how = Examination(self.config.frames, self.limits, spool, self.store, fetch=fetch)
-        for finding, frames in examine_files(order, how, num_workers=self.config.num_workers):
-            self._add(finding, frames, len(listing.files))
+        unknown = (files[place] for place in order.tolist())
+        found = examine_files(unknown, how, num_workers=self.config.num_workers)
+        for place, (finding, frames) in zip(order.tolist(), found, strict=True):
+            self._add(finding, frames, len(files))
+            if finding.kind != "nothing":
+                told.add(place, finding.sha256)
         spool.rmdir()
-        contents = self.collection.contents.values()
-        remembered.save({name: content.sha256 for content in contents for name in content.names})
-        self._check(len(listing.files) + len(listing.problems))
+        remembered.save(told.digests, told.kept)
+        self._check(len(files) + len(listing.problems))
         return self._file_labels(listing)
 
-    def _take_over(
-        self, listing: Listing, remembered: StatCache | RemoteDigests, *, can_hash: bool
-    ) -> list[SourceFile]:
-        """Add the files whose content is stored; return the others."""
-        unknown = []
-        for file, digest in _digests(listing.files, remembered, self.config.num_workers, can_hash=can_hash):
-            content = self._stored(file, digest) if digest else None
-            if content is None:
-                unknown.append(file)
-                continue
-            self.collection.add_known(file.name, content)
-            self._done(len(listing.files))
-        return unknown
+    def _progress(self, total: int) -> Callable[[int], None]:
+        def done(number: int) -> None:
+            self.num_done += number
+            self.monitor.progress(self.num_done, total, "files")
 
-    def _stored(self, file: SourceFile, sha256: str) -> Content | None:
-        samples: list[Sample] = []
-        num_frames = 0
-        if file.kind == "image":
-            image = self.known.image(sha256)
-            samples = [image] if image is not None else []
-        elif (video := self.known.video(sha256, self.config.frames)) is not None:
-            num_frames, samples = video[0].num_frames, video[1]
-        if not all(each.is_measured for each in samples):  # stored by an older version
-            return None
-        if not samples or any(self.limits.violated(each.width, each.height) for each in samples):
-            return None
-        return Content(sha256, samples, num_frames)
+        return done
 
     def _add(self, finding: Finding, spool: Path, total: int | None) -> None:
         if finding.problem is not None:
@@ -237,49 +214,28 @@ class _Intake:
         self.monitor.progress(self.num_done, total, "files")
 
     def _check(self, num_files: int) -> None:
-        kept = {name for content in self.collection.contents.values() for name in content.names}
-        lost = [each for each in self.problems if each.path not in kept]
+        _, images = self.collection.image_names()
+        videos = [name for each in self.collection.videos.values() for name in each.names]
+        paths = pa.array([each.path for each in self.problems], pa.string())
+        kept = pc.or_(
+            pc.is_in(paths, value_set=images), pc.is_in(paths, value_set=pa.array(videos, pa.string()))
+        )
         check_bad_fraction(
-            lost,
+            [each for each, is_kept in zip(self.problems, kept.to_pylist(), strict=True) if not is_kept],
             num_files=num_files,
-            num_kept=len(kept),
+            num_kept=len(images) + len(videos),
             max_bad_fraction=self.config.max_bad_fraction,
             where=self.config.source,
         )
 
     def _file_labels(self, listing: Listing) -> tuple[LabelSource, dict[str, str] | None]:
-        contents = self.collection.contents.values()
-        names = {
-            is_video: [name for each in contents if each.is_video is is_video for name in each.names]
-            for is_video in (False, True)
-        }
-        labels = find_label_source(
-            self.config.labels, root=listing.root, images=names[False], videos=names[True]
-        )
+        _, images = self.collection.image_names()
+        videos = [name for each in self.collection.videos.values() for name in each.names]
+        labels = find_label_source(self.config.labels, root=listing.root, images=images, videos=videos)
         path = find_metadata(self.config.metadata, listing.root)
         self.metadata = None if path is None else read_metadata(path)
         heldout = listing.root / HELDOUT_FILE
         return labels, read_label_table(heldout) if heldout.is_file() else None
-
-
-def _digests(
-    files: list[SourceFile], remembered: StatCache | RemoteDigests, num_workers: int, *, can_hash: bool
-) -> Iterator[tuple[SourceFile, str]]:
-    """Hash what has changed in threads: hashing and reading leave the interpreter free. Empty: unreadable."""
-
-    def digest(place: int) -> str:
-        with suppress(OSError):
-            return hash_file(Path(files[place].path)) if can_hash else ""
-        return ""
-
-    with ThreadPoolExecutor(num_workers or os.cpu_count() or 1) as threads:
-        for start in range(0, len(files), HASHED_AT_ONCE):
-            part = range(start, min(start + HASHED_AT_ONCE, len(files)))
-            known = {place: found for place in part if (found := remembered.digest(place))}
-            rest = [place for place in part if place not in known]
-            known |= zip(rest, threads.map(digest, rest), strict=True)
-            for place in part:
-                yield files[place], known[place]
 
 
 def _write(result: Assembled, intake: _Intake, output: Path) -> None:
@@ -290,14 +246,14 @@ def _write(result: Assembled, intake: _Intake, output: Path) -> None:
         write_heldout(result.heldout, output / "heldout.parquet")
     if intake.metadata is not None:
         write_metadata(result.rows, intake.metadata, output / "metadata.parquet")
-    whole = [each for each in intake.collection.contents.values() if each.is_video and each.whole]
+    whole = [each for each in intake.collection.videos.values() if each.whole]
     if whole:
         taken = [
             TakenFrames(
                 sha256=each.sha256,
                 frames=intake.config.frames,
                 num_frames=each.num_frames,
-                taken=tuple(sample.frame_index or 0 for sample in each.samples),
+                taken=each.indices,
             )
             for each in whole
         ]
@@ -307,7 +263,7 @@ def _write(result: Assembled, intake: _Intake, output: Path) -> None:
 
 def _report(result: Assembled, intake: _Intake, num_bytes: int) -> IngestReport:
     info = result.info
-    num_videos = sum(each.is_video for each in intake.collection.contents.values())
+    num_videos = len(intake.collection.videos)
     frames = f", {info.num_frames} frames of {num_videos} videos" if num_videos else ""
     parts = [
         f"{info.num_samples} samples ({info.num_images} images{frames}), {intake.collection.num_new} new",

@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sslcore.data.digests import DigestIndex, fixed_array, fixed_bytes, from_hex
 from sslcore.data.encoding import ORIGINAL, StoreFormat
-from sslcore.data.manifest import MANIFEST_SCHEMA, all_columns, read_dataset_info
-from sslcore.data.samples import Sample
+from sslcore.data.frame_names import frame_id
+from sslcore.data.manifest import MANIFEST_SCHEMA, all_columns, read_columns, read_dataset_info
+from sslcore.data.old_marks import OldMarks
+from sslcore.data.sample_columns import SAMPLE_SCHEMA
+from sslcore.data.samples import VideoContent
 from sslcore.data.store import ShardReader
 from sslcore.errors import UserError
 
@@ -20,7 +27,12 @@ __all__ = ["VIDEOS_FILE", "Known", "TakenFrames", "write_taken_frames"]
 
 log = logging.getLogger(__name__)
 
+Rows = npt.NDArray[np.int64]
+
 VIDEOS_FILE = "videos.parquet"
+FRAME_ID_BYTES = 10
+COLUMNS = (*SAMPLE_SCHEMA.names, "filename", "near_duplicate_of")
+_TABLES = ("manifest", "removed")
 VIDEOS_SCHEMA = pa.schema(
     [
         ("sha256", pa.string()),
@@ -31,7 +43,7 @@ VIDEOS_SCHEMA = pa.schema(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TakenFrames:
     """Which frames of a whole video were taken.
 
@@ -39,62 +51,69 @@ class TakenFrames:
         sha256: Of the video.
         frames: The rule they were taken by.
         num_frames: Frames the video has.
-        taken: Indices of those taken.
+        taken: Indices of those taken, int64 [N].
     """
 
     sha256: str
     frames: str
     num_frames: int
-    taken: tuple[int, ...]
+    taken: Rows
 
 
 def write_taken_frames(videos: list[TakenFrames], path: Path) -> None:
     """Write videos.parquet, sorted by sha256."""
-    rows = [
-        {
-            "sha256": each.sha256,
-            "frames": each.frames,
-            "num_frames": each.num_frames,
-            "taken": list(each.taken),
-        }
-        for each in sorted(videos, key=lambda each: each.sha256)
+    videos = sorted(videos, key=lambda each: each.sha256)
+    offsets = np.cumsum([0, *(len(each.taken) for each in videos)]).astype(np.int32)
+    columns = [
+        [each.sha256 for each in videos],
+        [each.frames for each in videos],
+        [each.num_frames for each in videos],
+        pa.ListArray.from_arrays(offsets, np.concatenate([each.taken for each in videos])),
     ]
-    pq.write_table(pa.Table.from_pylist(rows, schema=VIDEOS_SCHEMA), path)
+    pq.write_table(pa.table(columns, schema=VIDEOS_SCHEMA), path)
 
 
 class Known:
-    """The samples of the dataset before, those that were removed from it too.
+    """The samples of the dataset before, those that were removed from it too, by their rows.
 
     Args:
         dataset: The dataset before; ``None`` or a folder that is no such dataset: nothing is known.
         store: How samples are to be stored; of a dataset that stores them otherwise, nothing is known.
+
+    Attributes:
+        samples: As `sslcore.data.sample_columns.SAMPLE_SCHEMA` says; those of its manifest first.
+        shards: Files of the shards by their numbers, sorted.
+        is_measured: Which samples were measured when they were stored, bool [N].
+        images: Rows by sha256 of images that were; images that are stored later are added by who does it.
+        unmeasured: Rows by sha256 of images that were not.
+        frames: Rows by the 10 bytes of a frame's sample_id.
+        marks: Which of them looked like which.
     """
 
     def __init__(self, dataset: Path | None, store: StoreFormat = ORIGINAL) -> None:
         self._folder = dataset
-        self._rows: pa.Table = MANIFEST_SCHEMA.empty_table()
+        self._keep: npt.NDArray[np.bool_] | None = None  # rows of the tables, where not all are kept
         self._videos: dict[tuple[str, str], TakenFrames] = {}
+        self.samples: pa.Table = SAMPLE_SCHEMA.empty_table()
         self.shards: list[str] = []
+        self.marks = OldMarks.none()
         if dataset is not None and dataset.is_dir():
             self._load(dataset, store)
-        columns = (
-            "sample_id",
-            "sha256",
-            "kind",
-            "width",
-            "height",
-            "frame_index",
-            "time_seconds",
-            "shard",
-            "row",
-            "num_bytes",
-            "sharpness",
-            "brightness",
-            "contrast",
-            "phash",
+        valid = [self.samples.column(name).is_valid().to_numpy() for name in ("phash", "num_bytes")]
+        self.is_measured = valid[0] & valid[1]
+        self._index()
+
+    def _index(self) -> None:
+        digests = fixed_bytes(self.samples.column("sha256"))
+        is_image = pc.equal(self.samples.column("kind").cast(pa.string()), "image").to_numpy()
+        rows = np.arange(len(self), dtype=np.int64)
+        self.images, self.unmeasured = (
+            DigestIndex(digests[chosen], rows[chosen])
+            for chosen in (is_image & self.is_measured, is_image & ~self.is_measured)
         )
-        self._columns: dict[str, list[Any]] = {name: self._rows.column(name).to_pylist() for name in columns}
-        self._places = {sample_id: place for place, sample_id in enumerate(self._columns["sample_id"])}
+        ids = self.samples.column("sample_id").filter(pa.array(~is_image)).combine_chunks()
+        keys, fine = from_hex(ids, FRAME_ID_BYTES)
+        self.frames = DigestIndex(keys[fine], rows[~is_image][fine])
 
     def _load(self, dataset: Path, store: StoreFormat) -> None:
         try:
@@ -104,41 +123,50 @@ class Known:
                     "%s is written anew: it has store %s, ingest.store is now %s", dataset, before, store
                 )
                 return
-            tables = [pq.read_table(dataset / f"{name}.parquet") for name in ("manifest", "removed")]
-            rows = pa.concat_tables([all_columns(table) for table in tables])
+            tables = [read_columns(dataset / f"{name}.parquet", COLUMNS) for name in _TABLES]
             videos = dataset / VIDEOS_FILE
-            taken = pq.read_table(videos).to_pylist() if videos.is_file() else []
+            taken = pq.read_table(videos, schema=VIDEOS_SCHEMA) if videos.is_file() else None
+            num_present = tables[0].num_rows
+            rows = pa.concat_tables(tables)
+            del tables
+            digests, fine = from_hex(rows.column("sha256").combine_chunks())
+            if not fine.all():
+                raise UserError("a sha256 of its manifest is none")
         except (UserError, OSError, pa.ArrowException) as error:
             log.warning("%s is not taken over, everything is read anew: %s", dataset, error)
             return
-        whole = self._whole_shards(dataset, rows)
-        keep = [name in whole for name in rows.column("shard").to_pylist()]
-        if not all(keep):
-            log.warning(
-                "%d samples of %s lie in damaged shards and are read anew", keep.count(False), dataset
+        rows = rows.set_column(rows.column_names.index("sha256"), "sha256", fixed_array(digests))
+        shards = rows.column("shard").combine_chunks().dictionary_encode()
+        names, codes = shards.dictionary.to_pylist(), shards.indices.to_numpy().astype(np.int32)
+        whole = _whole_shards(dataset, names, codes, rows.column("row").to_numpy())
+        keep = np.isin(codes, [code for code, name in enumerate(names) if name in whole])
+        if not keep.all():
+            lost = int((~keep).sum())
+            log.warning("%d samples of %s lie in damaged shards and are read anew", lost, dataset)
+            rows, codes, self._keep = rows.filter(pa.array(keep)), codes[keep], keep
+            num_present = int(keep[:num_present].sum())
+        self.shards = sorted(whole)
+        numbers = {name: number for number, name in enumerate(self.shards)}
+        renumbered = np.array([numbers.get(name, -1) for name in names], dtype=np.int32)[codes]
+        rows = rows.set_column(rows.column_names.index("shard"), "shard", pa.array(renumbered))
+        self.marks = OldMarks.of(rows.slice(0, num_present))
+        self.samples = rows.select(SAMPLE_SCHEMA.names).cast(SAMPLE_SCHEMA)
+        for each in taken.to_batches() if taken is not None else ():
+            self._note_videos(each)
+
+    def _note_videos(self, batch: pa.RecordBatch) -> None:
+        sha256, frames, counts, taken = (batch.column(name) for name in VIDEOS_SCHEMA.names)
+        for place in range(batch.num_rows):
+            record = TakenFrames(
+                sha256[place].as_py(),
+                frames[place].as_py(),
+                counts[place].as_py(),
+                taken[place].values.to_numpy(),
             )
-            rows = rows.filter(pa.array(keep, pa.bool_()))
-        self._rows, self.shards = rows, sorted(whole)
-        for row in taken:
-            record = TakenFrames(**{**row, "taken": tuple(row["taken"])})
             self._videos[record.sha256, record.frames] = record
 
-    @staticmethod
-    def _whole_shards(dataset: Path, rows: pa.Table) -> set[str]:
-        needed: dict[str, int] = {}
-        for name, row in zip(rows.column("shard").to_pylist(), rows.column("row").to_pylist(), strict=True):
-            needed[name] = max(needed.get(name, 0), row + 1)
-        whole = set()
-        for name, num_rows in needed.items():
-            try:
-                if ShardReader(dataset / "shards" / name).num_rows >= num_rows:
-                    whole.add(name)
-            except (OSError, pa.ArrowException) as error:
-                log.warning("shard %s cannot be read: %s", name, error)
-        return whole
-
     def __len__(self) -> int:
-        return len(self._places)
+        return int(self.samples.num_rows)
 
     def link_shards(self, folder: Path) -> None:
         """Hard-link the shards into a folder, or copy them where links are not possible."""
@@ -150,29 +178,55 @@ class Known:
             except OSError:
                 shutil.copyfile(source, target)
 
-    def sample(self, sample_id: str) -> Sample | None:
-        """Return a sample with its place in the store."""
-        place = self._places.get(sample_id)
-        if place is None:
-            return None
-        return Sample(**{name: values[place] for name, values in self._columns.items()})
+    def sample(self, row: int) -> dict[str, Any]:
+        """Return a sample, with the names of `SAMPLE_SCHEMA`."""
+        sample: dict[str, Any] = self.samples.slice(row, 1).to_pylist()[0]
+        return sample
 
-    def image(self, sha256: str) -> Sample | None:
-        """Return the sample of an image with this content."""
-        sample = self.sample(sha256[:20])
-        return sample if sample is not None and (sample.kind, sample.sha256) == ("image", sha256) else None
-
-    def video(self, sha256: str, frames: str) -> tuple[TakenFrames, list[Sample]] | None:
-        """Return the frames of a video that were taken by this very rule, if all of them are stored."""
+    def video(self, sha256: str, frames: str) -> VideoContent | None:
+        """Return a video whose frames were taken by this very rule, if all are stored and measured."""
         record = self._videos.get((sha256, frames))
         if record is None:
             return None
-        found = [self.sample(Sample.frame_id(sha256, index)) for index in record.taken]
-        samples = [sample for sample in found if sample is not None]
-        return (record, samples) if len(samples) == len(record.taken) else None
+        ids = b"".join(bytes.fromhex(frame_id(sha256, index)) for index in record.taken.tolist())
+        rows = self.frames.find(np.frombuffer(ids, dtype=np.uint8).reshape(-1, FRAME_ID_BYTES))
+        if not len(rows) or (rows < 0).any() or not self.is_measured[rows].all():
+            return None
+        return VideoContent(sha256, rows, record.taken, record.num_frames)
 
-    def rows_without(self, present: set[str]) -> list[dict[str, Any]]:
-        """Return the rows of samples that are not among ``present`` any more."""
-        keep = [sample_id not in present for sample_id in self._columns["sample_id"]]
-        rows: list[dict[str, Any]] = self._rows.filter(pa.array(keep, pa.bool_())).to_pylist()
-        return rows
+    def rows(self, chosen: npt.NDArray[np.bool_]) -> pa.Table:
+        """Return rows of the manifest before, and of those removed then: all columns.
+
+        Args:
+            chosen: Which of ``samples``, bool [N].
+        """
+        if self._folder is None or not chosen.any():
+            return MANIFEST_SCHEMA.empty_table()
+        wanted = chosen
+        if self._keep is not None:
+            wanted = self._keep.copy()
+            wanted[self._keep] = chosen
+        parts, start = [MANIFEST_SCHEMA.empty_table()], 0
+        for name in _TABLES:
+            with pq.ParquetFile(self._folder / f"{name}.parquet", pre_buffer=False) as file:
+                for batch in file.iter_batches():
+                    here = wanted[start : start + batch.num_rows]
+                    start += batch.num_rows
+                    if here.any():
+                        parts.append(all_columns(pa.Table.from_batches([batch]).filter(pa.array(here))))
+        return pa.concat_tables(parts).combine_chunks()
+
+
+def _whole_shards(
+    dataset: Path, names: list[str], codes: npt.NDArray[np.int32], rows: npt.NDArray[np.int64]
+) -> set[str]:
+    needed = np.zeros(len(names), dtype=np.int64)
+    np.maximum.at(needed, codes, rows + 1)
+    whole = set()
+    for name, num_rows in zip(names, needed.tolist(), strict=True):
+        try:
+            if ShardReader(dataset / "shards" / name).num_rows >= num_rows:
+                whole.add(name)
+        except (OSError, pa.ArrowException) as error:
+            log.warning("shard %s cannot be read: %s", name, error)
+    return whole

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from sslcore.data.label_files import TABLE_SUFFIXES, read_coco, read_label_table
 from sslcore.errors import ConfigError, UserError
 
@@ -21,6 +24,8 @@ __all__ = [
 LABELS_FILE = "labels.csv"
 LABELS_FILES = (LABELS_FILE, "labels.parquet")
 _PLACEHOLDER = "{label}"
+_IN_A_FOLDER = r"^[^/]+/+[^/]*$"
+_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -55,16 +60,30 @@ class LabelSource:
             return posixpath.dirname(name)
         return None
 
+    def labels_of_images(self, names: pa.StringArray) -> pa.StringArray:
+        """Return the labels of many images, null where there is none; see `label`."""
+        if self.table:
+            keys = pa.array(list(self.table), pa.string())
+            values = pa.array(list(self.table.values()), pa.string())
+            return values.take(pc.index_in(names, value_set=keys))
+        if self.pattern is not None:
+            parts = [names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE)]
+            found = [pa.array(map(self.label, part.to_pylist()), pa.string()) for part in parts]
+            return pa.concat_arrays([pa.array([], pa.string()), *found])
+        if self.origin == "class folders":
+            return _first_parts(names)
+        return pa.nulls(len(names), pa.string())
+
 
 def find_label_source(
-    labels: str, *, root: Path, images: Iterable[str], videos: Iterable[str]
+    labels: str, *, root: Path, images: pa.StringArray, videos: Iterable[str]
 ) -> LabelSource:
     """Decide where labels come from.
 
     Args:
         labels: As configured: auto, none, a .csv, .parquet or .json file, or a pattern with ``{label}``.
         root: The folder that names are relative to.
-        images: Names of the images that can be read.
+        images: Names of the images that can be read, string [N].
         videos: Names of the videos that can be read.
 
     Raises:
@@ -80,15 +99,16 @@ def find_label_source(
         return LabelSource("class folders" if class_folders(images) else "none")
     if _PLACEHOLDER in labels:
         pattern = _compile(labels)
-        names = [*images, *videos]
-        if not any(pattern.fullmatch(name) for name in names):
+        names = pa.concat_arrays([images, pa.array(list(videos), pa.string())])
+        if not any(pattern.fullmatch(name.as_py()) for name in names):
             raise UserError(
-                f"ingest.labels '{labels}' matches none of {len(names)} names such as '{min(names)}'; "
+                f"ingest.labels '{labels}' matches none of {len(names)} names such as "
+                f"'{min(names.to_pylist())}'; "
                 "* and {label} stand for part of one folder or file name, ** for any number of folders"
             )
         return LabelSource(labels, pattern=pattern)
     if labels.lower().endswith(".json"):
-        table, several = read_coco(root / labels, [*images, *videos])
+        table, several = read_coco(root / labels, [*images.to_pylist(), *videos])
         note = f"{several} images have several categories, the most frequent is taken"
         return LabelSource(labels, table=table, notes=(note,) if several else ())
     if labels.lower().endswith(TABLE_SUFFIXES):
@@ -99,10 +119,19 @@ def find_label_source(
     )
 
 
-def class_folders(images: Iterable[str]) -> bool:
+def class_folders(images: Iterable[str] | pa.StringArray) -> bool:
     """Return whether the folders of images are classes: two or more, with all images just inside them."""
-    folders = {posixpath.dirname(name) for name in images}
-    return len(folders) >= 2 and all(folder and "/" not in folder for folder in folders)
+    names = images if isinstance(images, pa.Array) else pa.array(list(images), pa.string())
+    if not len(names) or not pc.all(pc.match_substring_regex(names, _IN_A_FOLDER)).as_py():
+        return False
+    return len(_first_parts(names).unique()) >= 2
+
+
+def _first_parts(names: pa.StringArray) -> pa.StringArray:
+    """Return what stands before the first slash."""
+    parts = (names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE))
+    found = [pa.array([name.partition("/")[0] for name in part.to_pylist()], pa.string()) for part in parts]
+    return pa.concat_arrays([pa.array([], pa.string()), *found])
 
 
 def _compile(pattern: str) -> re.Pattern[str]:

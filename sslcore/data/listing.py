@@ -7,30 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sslcore.data.media import MediaKind, accepted_extensions, media_kind
+from sslcore.data.media import accepted_extensions, media_kind
 from sslcore.data.quarantine import Problem
+from sslcore.data.source_file import SourceFile
+from sslcore.data.source_files import SourceFiles, SourceFilesBuilder
 from sslcore.errors import UserError
 
 __all__ = ["Listing", "SourceFile", "list_source"]
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A file that may hold samples.
-
-    Attributes:
-        name: Relative to the source, with ``/``; bytes that are no UTF-8 are written as hex escapes.
-        path: Where it is.
-        kind: By its extension.
-        num_bytes: Its size.
-        version: Of a remote file, what changes when it does.
-    """
-
-    name: str
-    path: str
-    kind: MediaKind
-    num_bytes: int
-    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +27,7 @@ class Listing:
         root: The folder that names are relative to; labels.csv is looked for here.
     """
 
-    files: list[SourceFile]
+    files: SourceFiles
     problems: list[Problem]
     num_ignored: int
     root: Path
@@ -82,15 +65,17 @@ def list_source(source: str, root: Path) -> Listing:
 
 class _Found:
     def __init__(self) -> None:
-        self.files: list[SourceFile] = []
+        self.files = SourceFilesBuilder()
         self.problems: list[Problem] = []
         self.num_ignored = 0
 
-    def add(self, path: str, name: str, *, listed: bool = False) -> None:
+    def add(
+        self, path: str, name: str, *, listed: bool = False, entry: os.DirEntry[str] | None = None
+    ) -> None:
         """Sort a path that is no folder into files, problems and ignored ones."""
         name, kind = _printable(name), media_kind(name)
         try:
-            status = os.stat(path)
+            status = os.stat(path) if entry is None else entry.stat()
         except OSError as error:
             may_be_folder = not os.path.splitext(path)[1]  # a link without extension
             if listed or kind is not None or may_be_folder:
@@ -103,11 +88,10 @@ class _Found:
         elif not stat.S_ISREG(status.st_mode):
             self.problems.append(Problem(name, "unreadable", "is a folder or a device, not a file"))
         else:
-            self.files.append(SourceFile(name, path, kind, status.st_size))
+            self.files.add(name, path, is_video=kind == "video", status=status)
 
     def listing(self, root: Path) -> Listing:
-        files = sorted(self.files, key=lambda file: (file.name, file.path))
-        return Listing(files, sorted(self.problems), self.num_ignored, root)
+        return Listing(self.files.files().sorted(), sorted(self.problems), self.num_ignored, root)
 
 
 class _Walk:
@@ -141,7 +125,7 @@ class _Walk:
                 if entry.name.startswith("."):
                     self._found.num_ignored += 1
                 elif not entry.is_dir():
-                    self._found.add(entry.path, inside)
+                    self._found.add(entry.path, inside, entry=entry)
                 elif entry.is_symlink():
                     self._links.append((inside.count("/"), inside, Path(entry.path)))
                 else:

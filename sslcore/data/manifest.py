@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sslcore.data.quarantine import Problem
@@ -22,8 +24,9 @@ __all__ = [
     "SCHEMA_VERSION",
     "DatasetInfo",
     "all_columns",
-    "ordered",
     "fingerprint",
+    "manifest_order",
+    "read_columns",
     "read_dataset_info",
     "read_manifest",
     "require_manifest",
@@ -34,6 +37,7 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
+ROWS_AT_ONCE = 1 << 16  # as Python objects
 MANIFEST_SCHEMA = pa.schema(
     [
         ("sample_id", pa.string()),
@@ -106,22 +110,55 @@ class DatasetInfo:
     store: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"format": "original"})
 
 
-def fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
+def fingerprint(rows: pa.Table) -> str:
     """Return the sha256 over the sorted (sample_id, label, split) of manifest rows, in hex."""
+    columns = [rows.column(name).cast(pa.large_string()) for name in ("sample_id", "label", "split")]
+    columns[1] = pc.fill_null(columns[1], "")
+    lines = pc.binary_join_element_wise(*columns, pa.scalar("\t", pa.large_string()))
+    lines = lines.take(pc.sort_indices(lines))
     digest = hashlib.sha256()
-    for line in sorted(f"{row['sample_id']}\t{row['label'] or ''}\t{row['split']}\n" for row in rows):
-        digest.update(line.encode())
+    for start in range(0, len(lines), ROWS_AT_ONCE):
+        part = lines.slice(start, ROWS_AT_ONCE).to_pylist()
+        digest.update("".join(f"{line}\n" for line in part).encode())
     return digest.hexdigest()
 
 
-def write_manifest(rows: list[dict[str, Any]], path: Path) -> None:
+def write_manifest(rows: pa.Table | list[dict[str, Any]], path: Path) -> None:
     """Write rows, sorted by filename and frame, as manifest.parquet or removed.parquet."""
-    pq.write_table(pa.Table.from_pylist(ordered(rows), schema=MANIFEST_SCHEMA), path)
+    table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows, schema=MANIFEST_SCHEMA)
+    # In one chunk, since the bytes depend on where chunks end.
+    pq.write_table(table.take(manifest_order(table)).combine_chunks(), path)
 
 
-def ordered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows in the order of the manifest."""
-    return sorted(rows, key=_order)
+def manifest_order(rows: pa.Table) -> pa.Array:
+    """Return the places of rows in the order of the manifest: by filename, frame and sample_id."""
+    names = rows.column("filename").combine_chunks()
+    if len(names) < 2 or pc.all(pc.less(names[:-1], names[1:])).as_py():
+        return pa.array(np.arange(len(names)))
+    order = pc.sort_indices(names)
+    names = names.take(order)
+    if not pc.any(pc.equal(names[:-1], names[1:])).as_py():
+        return order
+    frames = pc.fill_null(rows.column("frame_index"), -1)
+    keys = pa.table([rows.column("filename"), frames, rows.column("sample_id")], names=["a", "b", "c"])
+    return pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in "abc"])
+
+
+def read_columns(path: Path, columns: Iterable[str]) -> pa.Table:
+    """Read columns of manifest.parquet or removed.parquet; those that an older version lacks are null.
+
+    Raises:
+        OSError: If it cannot be read.
+        pyarrow.ArrowException: If it is no such table.
+    """
+    names = list(columns)
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        table = file.read(columns=[name for name in names if name in file.schema_arrow.names])
+    for name in names:
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(table.num_rows, MANIFEST_SCHEMA.field(name).type))
+    schema = pa.schema([MANIFEST_SCHEMA.field(name) for name in names])
+    return table.select(names).cast(schema)
 
 
 def all_columns(table: pa.Table) -> pa.Table:
@@ -132,15 +169,10 @@ def all_columns(table: pa.Table) -> pa.Table:
     return table.select(MANIFEST_SCHEMA.names).cast(MANIFEST_SCHEMA)
 
 
-def _order(row: Mapping[str, Any]) -> tuple[str, int, str]:
-    index = row["frame_index"]
-    return row["filename"], -1 if index is None else index, row["sample_id"]
-
-
-def write_heldout(labels: Mapping[str, str], path: Path) -> None:
-    """Write hidden labels (sample_id to label), sorted by sample_id."""
-    rows = [{"sample_id": sample_id, "label": label} for sample_id, label in sorted(labels.items())]
-    pq.write_table(pa.Table.from_pylist(rows, schema=HELDOUT_SCHEMA), path)
+def write_heldout(labels: pa.Table, path: Path) -> None:
+    """Write hidden labels (sample_id and label), sorted by sample_id."""
+    order = pc.sort_indices(labels.column("sample_id"))
+    pq.write_table(labels.take(order).cast(HELDOUT_SCHEMA).combine_chunks(), path)
 
 
 def write_quarantine(problems: Iterable[Problem], path: Path) -> None:

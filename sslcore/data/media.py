@@ -21,7 +21,11 @@ _HEADER_BYTES = 1 << 20
 
 def media_kind(name: str) -> MediaKind | None:
     """Return what a file is by its extension, in any case; ``None`` if it is neither image nor video."""
-    return _KINDS.get(posixpath.splitext(name)[1].lower())
+    stem, _, extension = name.rpartition(".")
+    kind = _KINDS.get(f".{extension.lower()}")
+    if kind is None or (stem and stem[-1] not in "./"):
+        return kind
+    return _KINDS.get(posixpath.splitext(name)[1].lower())  # dots that begin a name begin no extension
 
 
 def accepted_extensions() -> str:

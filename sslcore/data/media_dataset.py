@@ -16,12 +16,12 @@ from torch.utils.data import Dataset
 
 from sslcore.data.decode import ImageError, decode_image, decode_resized, resize_and_crop
 from sslcore.data.frame_index import FrameIndex, cache_folder, indices_of
+from sslcore.data.frame_names import frame_filename
 from sslcore.data.frame_reader import FrameReader
 from sslcore.data.frame_rule import make_frame_rule
 from sslcore.data.labels import class_folders
 from sslcore.data.listing import list_source
 from sslcore.data.media import accepted_extensions
-from sslcore.data.samples import frame_filename
 from sslcore.data.video import VideoError
 from sslcore.errors import UserError
 

@@ -2,11 +2,12 @@
 
 import logging
 import posixpath
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
@@ -72,30 +73,43 @@ def read_metadata(path: Path) -> pa.Table:
     return table.set_column(columns.index(_KEY), _KEY, pa.array(names, pa.string()))
 
 
-def write_metadata(rows: Iterable[Mapping[str, Any]], table: pa.Table, path: Path) -> None:
+def write_metadata(rows: pa.Table, table: pa.Table, path: Path) -> None:
     """Write metadata.parquet: sample_id and the columns of the table, for the samples that it has.
 
     A frame has the row of its own name, else that of its video; a sample with several names the first that is
     found.
 
     Args:
-        rows: Of the manifest.
+        rows: The manifest.
         table: From `read_metadata`.
         path: Where.
     """
-    places = {name: place for place, name in enumerate(table.column(_KEY).to_pylist())}
-    found: dict[str, int] = {}
-    for row in rows:
-        names = [row["filename"], *row["duplicates"], row["video"]]
-        place = next((places[name] for name in names if name in places), None)
-        if place is not None:
-            found[row["sample_id"]] = place
-    astray = len(set(places.values()) - set(found.values()))
+    keys = table.column(_KEY).combine_chunks()
+    places = pc.index_in(rows.column("filename").combine_chunks(), value_set=keys)
+    duplicates = rows.column("duplicates").combine_chunks()
+    others = pc.index_in(duplicates.flatten(), value_set=keys)
+    owners = pc.list_parent_indices(duplicates).to_numpy()
+    found = pc.is_valid(others).to_numpy(zero_copy_only=False)
+    owners, others = owners[found], others.filter(pc.is_valid(others)).to_numpy()
+    first = np.concatenate([[True], owners[1:] != owners[:-1]])[: len(owners)]
+    named_by_others = np.full(rows.num_rows, -1, dtype=np.int64)
+    named_by_others[owners[first]] = others[first]
+    places = _else(places, pa.array(named_by_others, mask=named_by_others < 0))
+    places = _else(
+        places, pc.index_in(rows.column("video").combine_chunks(), value_set=keys, skip_nulls=True)
+    )
+    astray = len(keys) - len(places.drop_null().unique())
     if astray:
-        log.warning("%d of %d rows of the metadata match no sample", astray, len(places))
-    ids = sorted(found)
-    chosen = table.drop([_KEY]).take(pa.array([found[each] for each in ids], pa.int64()))
-    pq.write_table(chosen.add_column(0, "sample_id", pa.array(ids, pa.string())), path)
+        log.warning("%d of %d rows of the metadata match no sample", astray, len(keys))
+    has = pc.is_valid(places)
+    ids, chosen = rows.column("sample_id").combine_chunks().filter(has), places.filter(has)
+    order = pc.sort_indices(ids)
+    columns = table.drop([_KEY]).take(chosen.take(order))
+    pq.write_table(columns.add_column(0, "sample_id", ids.take(order)), path)
+
+
+def _else(places: pa.Array, others: pa.Array) -> pa.Array:
+    return pc.coalesce(places.cast(pa.int64()), others.cast(pa.int64()))
 
 
 def with_metadata(manifest: "pd.DataFrame", dataset: Path) -> "pd.DataFrame":

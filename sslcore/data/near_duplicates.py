@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MAX_BITS", "first_alike"]
+__all__ = ["MAX_BITS", "Hashes", "Places", "first_alike"]
 
 MAX_BITS = 4
 """Hashes that differ in at most this many of 64 bits look alike: one image in other sizes and compressions
@@ -52,8 +52,13 @@ def first_alike(hashes: Hashes, max_bits: int = MAX_BITS) -> Places:
 def _leaders(hashes: Hashes, max_bits: int) -> Places:
     """Do the same for hashes that all differ."""
     leader = np.full(len(hashes), -1, np.int64)
-    tables = [_Table(hashes, blocks) for blocks in combinations(range(_NUM_BLOCKS), _NUM_BLOCKS - max_bits)]
-    pairs = np.unique(np.concatenate([table.pairs(hashes, max_bits) for table in tables]), axis=0)
+    tables, found = [], []
+    for blocks in combinations(range(_NUM_BLOCKS), _NUM_BLOCKS - max_bits):
+        table = _Table(hashes, blocks)
+        found.append(table.pairs(hashes, max_bits))
+        table.keep_crowds()
+        tables.append(table)
+    pairs = np.unique(np.concatenate(found), axis=0)
     crowds = _crowds(tables)
     left, right = pairs[:, 0], pairs[:, 1]
     places = np.union1d(left, crowds[:, 0])
@@ -114,6 +119,13 @@ class _Table:
             close = _differ(hashes[left], hashes[right]) <= max_bits
             found.append(np.stack([left[close], right[close]], axis=1))
         return np.concatenate(found)
+
+    def keep_crowds(self) -> None:
+        """Forget all but the many with equal blocks: the tables of a million hashes take 30 MB each."""
+        many = self._sizes > _CROWD
+        self._lows, self._highs, self._sizes = self._lows[many], self._highs[many], self._sizes[many]
+        if not many.any():
+            self.places = self.places[:0].copy()
 
     def crowds(self) -> list[tuple[int, int]]:
         """Return where the many with equal blocks lie in ``places``."""

@@ -17,14 +17,15 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from sslcore.data.encoding import ORIGINAL, StoreFormat
 from sslcore.data.examine import Finding, examine_file
-from sslcore.data.listing import SourceFile
 from sslcore.data.media import Limits
 from sslcore.data.quarantine import Problem
+from sslcore.data.source_file import SourceFile
 from sslcore.data.worker import finding_from_message, receive, send
 
 __all__ = ["Examination", "examine_files"]
@@ -60,7 +61,7 @@ class Examination:
 
 
 def examine_files(
-    files: list[SourceFile], examination: Examination, *, num_workers: int
+    files: Iterable[SourceFile], examination: Examination, *, num_workers: int
 ) -> Iterator[tuple[Finding, Path]]:
     """Yield each file's finding, with the spool file of its frames, in the order of ``files``.
 
@@ -72,15 +73,18 @@ def examine_files(
         num_workers: Processes; 0 is one per core.
     """
     wanted = num_workers or os.cpu_count() or 1
-    jobs = list(_jobs(files))
-    if len(files) < SMALL_FILES:
-        for number, file in enumerate(files):
+    files = iter(files)
+    few = list(islice(files, SMALL_FILES))
+    if len(few) < SMALL_FILES:
+        for number, file in enumerate(few):
             spool = examination.spool / f"{number}"
             with _here([file], examination, spool, None) as (local, lost):
                 yield lost.get(0) or _examine(local[0], examination, spool), spool
         return
-    if jobs:
-        yield from _in_processes(jobs, examination, min(wanted, len(jobs)))
+    jobs = _jobs(chain(few, files))
+    first = list(islice(jobs, wanted))
+    if first:
+        yield from _in_processes(chain(first, jobs), examination, len(first))
 
 
 def _examine(file: SourceFile, how: Examination, spool: Path) -> Finding:
@@ -138,7 +142,7 @@ def _jobs(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
 
 
 def _in_processes(
-    jobs: list[list[SourceFile]], examination: Examination, num_workers: int
+    jobs: Iterable[list[SourceFile]], examination: Examination, num_workers: int
 ) -> Iterator[tuple[Finding, Path]]:
     workers: list[_Worker] = []
     idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()

@@ -8,17 +8,23 @@ fetched again. A lost connection is tried again, later and later; what cannot be
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sslcore.data.listing import Listing, SourceFile
+from sslcore.data.digests import DIGEST_BYTES, Digests, from_hex, to_hex
+from sslcore.data.listing import Listing
 from sslcore.data.media import media_kind
 from sslcore.data.quarantine import Problem
+from sslcore.data.source_file import SourceFile
+from sslcore.data.source_files import SourceFiles, SourceFilesBuilder
 from sslcore.errors import UserError
 
 __all__ = ["REMOTE_FILE", "RemoteDigests", "RemoteFolder", "is_remote"]
@@ -92,15 +98,17 @@ class RemoteFolder:
         Raises:
             UserError: If it is not there, or cannot be listed.
         """
-        files, num_ignored = [], 0
+        files, num_ignored = SourceFilesBuilder(remote=True), 0
         for name, entry in self._all().items():
             kind = media_kind(name)
             if kind is None or any(part.startswith(".") for part in name.split("/")):
                 num_ignored += 1
                 continue
             size = int(entry.get("size") or 0)
-            files.append(SourceFile(name, entry["name"], kind, size, _version(entry)))
-        return Listing(files, [], num_ignored, tables)
+            files.add_remote(
+                name, entry["name"], is_video=kind == "video", num_bytes=size, version=_version(entry)
+            )
+        return Listing(files.files(), [], num_ignored, tables)
 
     def fingerprint(self) -> str:
         """Return lines that change when a file is added, changed or removed, for DVC.
@@ -209,31 +217,51 @@ class RemoteDigests:
         previous: The dataset before.
         output: The dataset that is written.
         files: What is listed now.
+
+    Attributes:
+        is_known: Which files have kept their size and version, bool [N].
+        digests: Their sha256, uint8 [N, 32]; zeros of the others.
     """
 
-    def __init__(self, previous: Path | None, output: Path, files: Sequence[SourceFile]) -> None:
+    def __init__(self, previous: Path | None, output: Path, files: SourceFiles) -> None:
         self._output = output
         self._files = files
-        self._known: dict[tuple[str, int, str], str] = {}
+        self.is_known = np.zeros(len(files), dtype=np.bool_)
+        self.digests: Digests = np.zeros((len(files), DIGEST_BYTES), dtype=np.uint8)
         path = None if previous is None else previous / REMOTE_FILE
         if path is not None and path.is_file():
             try:
-                rows = pq.read_table(path, schema=REMOTE_SCHEMA).to_pylist()
+                self._look(pq.read_table(path, schema=REMOTE_SCHEMA))
             except (OSError, pa.ArrowException) as error:
                 log.warning("%s is not taken over, every file is fetched: %s", path, error)
-                return
-            self._known = {(row["name"], row["num_bytes"], row["version"]): row["sha256"] for row in rows}
 
-    def digest(self, place: int) -> str:
-        """Return the sha256 of a file's content, or nothing if it may have changed."""
-        file = self._files[place]
-        return self._known.get((file.name, file.num_bytes, file.version), "") if file.version else ""
+    def _look(self, before: pa.Table) -> None:
+        files = self._files
+        places = pc.index_in(files.names, value_set=before.column("name").combine_chunks())
+        rows = pc.fill_null(places, 0)
+        same = pc.and_(pc.is_valid(places), pc.not_equal(files.versions, ""))
+        if not before.num_rows:
+            return
+        was = before.take(rows)
+        same = pc.and_(same, pc.equal(was.column("num_bytes"), pa.array(files.sizes)))
+        same = pc.and_(same, pc.equal(was.column("version"), files.versions))
+        digests, fine = from_hex(was.column("sha256").combine_chunks())
+        self.is_known = pc.fill_null(same, False).to_numpy() & fine
+        self.digests[self.is_known] = digests[self.is_known]
 
-    def save(self, digests: Mapping[str, str]) -> None:
-        """Write what is known now, beside the manifest."""
-        rows = [
-            {"name": each.name, "num_bytes": each.num_bytes, "version": each.version, "sha256": digest}
-            for each in self._files
-            if (digest := digests.get(each.name)) is not None
+    def save(self, digests: Digests, has: npt.NDArray[np.bool_]) -> None:
+        """Write what is known now, beside the manifest.
+
+        Args:
+            digests: uint8 [N, 32].
+            has: Which files have one, bool [N].
+        """
+        chosen, versions = pa.array(has), self._files.versions
+        assert versions is not None
+        columns = [
+            self._files.names.filter(chosen),
+            pa.array(self._files.sizes[has]),
+            versions.filter(chosen),
+            to_hex(digests[has]),
         ]
-        pq.write_table(pa.Table.from_pylist(rows, schema=REMOTE_SCHEMA), self._output / REMOTE_FILE)
+        pq.write_table(pa.table(columns, schema=REMOTE_SCHEMA), self._output / REMOTE_FILE)

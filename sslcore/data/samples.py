@@ -1,189 +1,182 @@
 """The samples of an ingestion: contents, the names they have, and where their bytes are stored."""
 
-import hashlib
+from array import array
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from sslcore.data.examine import Finding, FrameFinding
+from sslcore.data.frame_names import frame_id
+from sslcore.data.sample_columns import SampleColumns
 from sslcore.data.store import OpenShard, ShardWriter
 
 if TYPE_CHECKING:
     from sslcore.data.known import Known
 
-__all__ = ["Collection", "Content", "Sample", "frame_filename"]
+__all__ = ["Collection", "VideoContent"]
 
-
-@dataclass(slots=True, kw_only=True)
-class Sample:
-    """An image or a frame, without its name.
-
-    Attributes:
-        sample_id: 20 hex digits of a hash of its content.
-        sha256: The full digest; of the stored bytes for a frame.
-        kind: ``image`` or ``frame``.
-        width: Pixels.
-        height: Pixels.
-        frame_index: Of a frame, in a plain decode of its video.
-        time_seconds: Of a frame.
-        shard: File in ``shards/``; while it is being written, the open shard.
-        row: In the shard.
-        num_bytes: Of the image file, or of the stored bytes for a frame.
-        sharpness, brightness, contrast, phash: See `sslcore.data.measures`. These and ``num_bytes`` are
-            ``None`` when an older version stored the sample.
-    """
-
-    sample_id: str
-    sha256: str
-    kind: str
-    width: int
-    height: int
-    frame_index: int | None = None
-    time_seconds: float | None = None
-    shard: str | OpenShard
-    row: int
-    num_bytes: int | None = None
-    sharpness: float | None = None
-    brightness: float | None = None
-    contrast: float | None = None
-    phash: int | None = None
-
-    @property
-    def is_measured(self) -> bool:
-        """Whether it was measured when it was stored."""
-        return self.phash is not None and self.num_bytes is not None
-
-    @staticmethod
-    def frame_id(video_sha256: str, index: int) -> str:
-        """Return the sample_id of a frame."""
-        return hashlib.sha256(f"{video_sha256}:{index}".encode()).hexdigest()[:20]
-
-    @property
-    def shard_name(self) -> str:
-        """The shard's file name; the shard must be closed."""
-        name = self.shard if isinstance(self.shard, str) else self.shard.name
-        assert name is not None
-        return name
+FLUSH_NAMES = 16384
+Rows = npt.NDArray[np.int64]
 
 
 @dataclass(slots=True)
-class Content:
-    """What some bytes hold: an image, or the frames taken of a video.
+class VideoContent:
+    """What the bytes of a video hold.
 
     Attributes:
-        sha256: Of the bytes.
-        samples: One for an image.
-        num_frames: Frames that the video has; 0 for an image.
+        sha256: Of the file, in hex.
+        rows: Of its frames among the samples of the collection, int64 [N].
+        indices: Of its frames in a plain decode, int64 [N].
+        num_frames: Frames that it has, taken or not.
         whole: False for a video that breaks.
         names: Of the files with these bytes.
     """
 
     sha256: str
-    samples: list[Sample]
-    num_frames: int = 0
+    rows: Rows
+    indices: Rows
+    num_frames: int
     whole: bool = True
     names: list[str] = field(default_factory=list)
-
-    @property
-    def is_video(self) -> bool:
-        """Whether the samples are frames."""
-        return self.num_frames > 0
-
-    @property
-    def key(self) -> tuple[bool, str]:
-        """What tells contents apart: the same bytes may be read as an image and as a video."""
-        return self.is_video, self.sha256
-
-    def filename(self, sample: Sample, name: str) -> str:
-        """Return the name of a sample of a file with this name."""
-        if sample.frame_index is None:
-            return name
-        return frame_filename(name, sample.frame_index, self.num_frames)
-
-
-def frame_filename(video: str, index: int, num_frames: int) -> str:
-    """Return ``VIDEO-INDEX-EXT.png``, the index padded to the digits of ``num_frames``."""
-    path = PurePosixPath(video)
-    digits = len(str(num_frames))
-    return str(path.with_name(f"{path.stem}-{index:0{digits}}-{path.suffix[1:]}.png"))
-
-
-def _measured(sample: Sample, finding: Finding | FrameFinding) -> Sample:
-    assert finding.measures is not None
-    return replace(sample, num_bytes=finding.num_bytes, **asdict(finding.measures))
 
 
 class Collection:
     """Collects contents and writes those to the store that are not in it.
 
+    A sample is a row: first come those that are known, then those that are new.
+
     Args:
         known: What is stored already.
         writer: Of new shards.
+
+    Attributes:
+        videos: By their sha256.
+        num_new: Samples that were written.
     """
 
     def __init__(self, known: "Known", writer: ShardWriter) -> None:
-        self.contents: dict[tuple[bool, str], Content] = {}
+        self.videos: dict[str, VideoContent] = {}
         self.num_new = 0
         self._known = known
         self._writer = writer
+        self._new = SampleColumns()
+        self._shards: list[str | OpenShard] = list(known.shards)
+        self._parts: list[tuple[Rows, pa.Array]] = []
+        self._rows, self._names = array("q"), list[str]()
 
-    def add_known(self, name: str, content: Content) -> None:
-        """Add a file whose content is stored."""
-        self.contents.setdefault(content.key, content).names.append(name)
+    def take_images(self, rows: Rows, names: pa.Array) -> None:
+        """Add files whose content is stored: the known row of each, int64 [N], and its name."""
+        self._parts.append((rows, names))
+
+    def take_video(self, name: str, video: VideoContent) -> None:
+        """Add a file whose frames are stored."""
+        self.videos.setdefault(video.sha256, video).names.append(name)
+
+    def has_image(self, sha256: str) -> bool:
+        """Whether an image with this content is stored and measured."""
+        return self._known.images.get(bytes.fromhex(sha256)) >= 0
 
     def add(self, finding: Finding, spool: Path) -> None:
         """Add a file that was examined; of one in quarantine, only the frames before its break."""
-        content = self.contents.get((finding.kind == "video", finding.sha256))
-        if content is None and finding.kind == "image":
-            content = Content(finding.sha256, [self._image(finding)])
-        elif content is None and finding.kind == "video":
-            frames = list(self._frames(finding, spool))
-            content = Content(finding.sha256, frames, finding.num_frames, finding.problem is None)
-        if content is not None and finding.kind != "nothing":
-            self.contents.setdefault(content.key, content).names.append(finding.name)
-        spool.unlink(missing_ok=True)
+        if finding.kind == "image":
+            self._names.append(finding.name)
+            self._rows.append(self._image(finding))
+            if len(self._names) >= FLUSH_NAMES:
+                self._flush()
+        elif finding.kind == "video":
+            if finding.sha256 not in self.videos:
+                rows = np.fromiter(self._frames(finding, spool), dtype=np.int64)
+                indices = np.array([frame.index for frame in finding.frames], dtype=np.int64)
+                whole = finding.problem is None
+                video = VideoContent(finding.sha256, rows, indices, finding.num_frames, whole)
+                self.videos[finding.sha256] = video
+            self.videos[finding.sha256].names.append(finding.name)
+        if finding.kind != "image":  # a video that failed may have left something too
+            spool.unlink(missing_ok=True)
 
-    def _image(self, finding: Finding) -> Sample:
-        sample_id = finding.sha256[:20]
-        stored = self._known.image(finding.sha256)
-        if stored is not None:
-            return stored if stored.is_measured else _measured(stored, finding)
-        shard, row = self._store(sample_id, finding.data, finding.width, finding.height)
-        sample = Sample(
-            sample_id=sample_id,
-            sha256=finding.sha256,
-            kind="image",
-            width=finding.width,
-            height=finding.height,
-            shard=shard,
-            row=row,
-        )
-        return _measured(sample, finding)
+    def _image(self, finding: Finding) -> int:
+        digest = bytes.fromhex(finding.sha256)
+        row = self._known.images.get(digest)
+        if row >= 0:
+            return row
+        stored = self._known.unmeasured.get(digest)
+        if stored >= 0:
+            row = self._append({**self._known.sample(stored), **_measures(finding)})
+        else:
+            sample_id = finding.sha256[:20]
+            sample = {"sample_id": sample_id, "sha256": digest, "kind": "image"}
+            row = self._store(sample, finding.data, finding)
+        self._known.images.add(digest, row)
+        return row
 
-    def _frames(self, finding: Finding, spool: Path) -> Iterator[Sample]:
+    def _frames(self, finding: Finding, spool: Path) -> Iterator[int]:
+        ids = [frame_id(finding.sha256, frame.index) for frame in finding.frames]
         with spool.open("rb") as file:
-            for frame in finding.frames:
+            for frame, sample_id in zip(finding.frames, ids, strict=True):
                 data = file.read(frame.num_bytes)
-                sample_id = Sample.frame_id(finding.sha256, frame.index)
-                stored = self._known.sample(sample_id)
-                if stored is not None:
-                    yield stored if stored.is_measured else _measured(stored, frame)
-                    continue
-                shard, row = self._store(sample_id, data, frame.width, frame.height)
-                sample = Sample(
-                    sample_id=sample_id,
-                    sha256=frame.sha256,
-                    kind="frame",
-                    width=frame.width,
-                    height=frame.height,
-                    frame_index=frame.index,
-                    time_seconds=frame.time_seconds,
-                    shard=shard,
-                    row=row,
-                )
-                yield _measured(sample, frame)
+                stored = self._known.frames.get(bytes.fromhex(sample_id))
+                if stored >= 0 and self._known.is_measured[stored]:
+                    yield stored
+                elif stored >= 0:
+                    yield self._append({**self._known.sample(stored), **_measures(frame)})
+                else:
+                    sample = {
+                        "sample_id": sample_id,
+                        "sha256": bytes.fromhex(frame.sha256),
+                        "kind": "frame",
+                        "frame_index": frame.index,
+                        "time_seconds": frame.time_seconds,
+                    }
+                    yield self._store(sample, data, frame)
 
-    def _store(self, sample_id: str, data: bytes, width: int, height: int) -> tuple[OpenShard, int]:
+    def _store(self, sample: dict[str, Any], data: bytes, finding: Finding | FrameFinding) -> int:
         self.num_new += 1
-        return self._writer.add(sample_id, data, (width, height))
+        size = finding.width, finding.height
+        shard, row = self._writer.add(sample["sample_id"], data, size)
+        if not self._shards or self._shards[-1] is not shard:
+            self._shards.append(shard)
+        place = {"width": size[0], "height": size[1], "shard": len(self._shards) - 1, "row": row}
+        return self._append({**sample, **place, **_measures(finding)})
+
+    def _append(self, sample: dict[str, Any]) -> int:
+        return len(self._known) + self._new.append(sample)
+
+    def _flush(self) -> None:
+        rows = np.array(self._rows, dtype=np.int64)
+        self._parts.append((rows, pa.array(self._names, pa.string())))
+        self._rows, self._names = array("q"), []
+
+    def image_names(self) -> tuple[Rows, pa.StringArray]:
+        """Return the row of the sample of each image file, int64 [N], and the file's name."""
+        self._flush()
+        rows = np.concatenate([rows for rows, _ in self._parts])
+        names = pa.concat_arrays([names for _, names in self._parts])
+        self._parts = [(rows, names)]
+        return rows, names
+
+    def new_samples(self) -> pa.Table:
+        """Return the samples that are not among those known, as `SAMPLE_SCHEMA` says."""
+        return self._new.table()
+
+    def shard_names(self) -> pa.StringArray:
+        """Return the file of each shard by its number; all must be closed."""
+        names = [each if isinstance(each, str) else each.name for each in self._shards]
+        assert None not in names
+        return pa.array(names, pa.string())
+
+
+def _measures(finding: Finding | FrameFinding) -> dict[str, Any]:
+    measures = finding.measures
+    assert measures is not None
+    return {
+        "num_bytes": finding.num_bytes,
+        "sharpness": measures.sharpness,
+        "brightness": measures.brightness,
+        "contrast": measures.contrast,
+        "phash": measures.phash,
+    }

@@ -7,16 +7,17 @@ its time stamp. Kept beside the workspace's state, never in the dataset: other m
 
 import logging
 import os
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sslcore.data.listing import SourceFile
+from sslcore.data.digests import DIGEST_BYTES, Digests, fixed_array, fixed_bytes
+from sslcore.data.source_files import SourceFiles
 
 __all__ = ["StatCache"]
 
@@ -32,75 +33,82 @@ SCHEMA = pa.schema(
     ]
 )
 SETTLED_NS = 2_000_000_000
+_ODD_PARTS = r"/(\.{0,2}/|\.{1,2}$)"  # what abspath would change: //, /./ and /../
 
 
 class StatCache:
-    """What is remembered of the files of a source; looks at all of them at once, when it is made.
+    """What is remembered of the files of a source.
 
     Args:
         path: Where it is kept; ``None`` remembers nothing.
-        files: The files of the source.
+        files: The files of the source, as they were looked at.
+
+    Attributes:
+        is_known: Which files have not changed since they were last read, bool [N].
+        digests: Their sha256, uint8 [N, 32]; zeros of the others.
     """
 
-    def __init__(self, path: Path | None, files: Sequence[SourceFile]) -> None:
+    def __init__(self, path: Path | None, files: SourceFiles) -> None:
         self._path = path
         self._files = files
-        self._rows = np.full(len(files), -1, dtype=np.int64)
-        self._digests: pa.FixedSizeBinaryArray = pa.array([], pa.binary(32))
-        self._now: pa.Table = SCHEMA.empty_table()
+        self.is_known = np.zeros(len(files), dtype=np.bool_)
+        self.digests: Digests = np.zeros((len(files), DIGEST_BYTES), dtype=np.uint8)
+        self._settled = files.mtimes_ns <= files.looked_at_ns - SETTLED_NS  # else too fresh, or to come
         if path is not None:
             self._look(path)
 
     def _look(self, path: Path) -> None:
-        looked_at = time.time_ns()
-        sizes, times, inodes = (
-            np.zeros(len(self._files), dtype=kind) for kind in (np.int64, np.int64, np.uint64)
-        )
-        for place, file in enumerate(self._files):
-            with suppress(OSError, ValueError):
-                status = os.stat(file.path)
-                sizes[place], times[place] = status.st_size, status.st_mtime_ns
-                inodes[place] = status.st_ino
-        times[times > looked_at - SETTLED_NS] = 0  # too fresh, or from the future: not remembered
-        paths = pa.array(list(_absolute(file.path for file in self._files)), pa.binary())
-        empty = pa.nulls(len(self._files), pa.binary(32))
-        self._now = pa.table([paths, sizes, times, inodes, empty], schema=SCHEMA)
         stored = _read(path)
-        places = pc.index_in(paths, value_set=stored.column("path").combine_chunks())
+        places = pc.index_in(self._paths(), value_set=stored.column("path").combine_chunks())
         rows = pc.fill_null(places, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-        same = (rows >= 0) & (times > 0)
-        for name, now in (("size", sizes), ("mtime_ns", times), ("inode", inodes)):
+        same = (rows >= 0) & self._settled
+        files = self._files
+        for name, now in (("size", files.sizes), ("mtime_ns", files.mtimes_ns), ("inode", files.inodes)):
             before = stored.column(name).to_numpy()
             same[same] &= before[rows[same]] == now[same]
-        self._rows = np.where(same, rows, -1)
-        self._digests = stored.column("sha256").combine_chunks()
+        digests = stored.column("sha256").combine_chunks()
+        self.is_known = same
+        self.digests[same] = fixed_bytes(digests)[rows[same]]
+
+    def _paths(self) -> pa.BinaryArray:
+        """Return the absolute paths."""
+        paths = self._files.paths
+        plain = pc.starts_with(paths, pattern=b"/")
+        if pc.all(plain).as_py() and not pc.any(pc.match_substring_regex(paths, _ODD_PARTS)).as_py():
+            return paths.cast(pa.binary())
+        absolute = _absolute(os.fsdecode(path) for path in paths.to_pylist())
+        return pa.array(absolute, pa.binary())
 
     @property
     def num_found(self) -> int:
         """Files whose digest is known."""
-        return int((self._rows >= 0).sum())
+        return int(self.is_known.sum())
 
-    def digest(self, place: int) -> str:
-        """Return the digest of a file, in hex; empty if it has to be read."""
-        row = int(self._rows[place])
-        return bytes(self._digests[row].as_py()).hex() if row >= 0 else ""
-
-    def save(self, digests: Mapping[str, str]) -> None:
-        """Remember the digests of the files, by name; those without one are forgotten.
+    def save(self, digests: Digests, has: npt.NDArray[np.bool_]) -> None:
+        """Remember the digests of the files; those without one are forgotten.
 
         A folder that cannot be written is no error: the files are then read again.
+
+        Args:
+            digests: uint8 [N, 32].
+            has: Which files have one, bool [N].
         """
         if self._path is None:
             return
-        found = [digests.get(file.name) for file in self._files]
-        column = pa.array([bytes.fromhex(each) if each else None for each in found], pa.binary(32))
-        table = self._now.set_column(self._now.num_columns - 1, SCHEMA.field("sha256"), column)
-        table = table.filter(pc.and_(pc.is_valid(column), pc.greater(table.column("mtime_ns"), 0)))
+        keep = has & self._settled & (self._files.mtimes_ns > 0)
+        files, chosen = self._files, pa.array(keep)
+        columns = [
+            self._paths().filter(chosen),
+            files.sizes[keep],
+            files.mtimes_ns[keep],
+            files.inodes[keep],
+            fixed_array(digests[keep]),
+        ]
         partial = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
-                writer.write_table(table)
+                writer.write_table(pa.table(columns, schema=SCHEMA))
             partial.replace(self._path)
         except OSError as error:
             log.warning("%s cannot be written, files will be read again: %s", self._path, error)

@@ -19,10 +19,10 @@ from typing import Any, BinaryIO
 
 from sslcore.data.encoding import StoreFormat
 from sslcore.data.examine import Finding, FrameFinding, examine_file
-from sslcore.data.listing import SourceFile
 from sslcore.data.measures import Measures
 from sslcore.data.media import Limits
 from sslcore.data.quarantine import Problem
+from sslcore.data.source_file import SourceFile
 
 __all__ = ["finding_from_message", "receive", "send"]
 

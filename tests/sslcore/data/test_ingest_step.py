@@ -15,8 +15,8 @@ from PIL import Image
 from sslcore.config import IngestConfig
 from sslcore.data import SampleDataset, read_dataset_info, read_manifest
 from sslcore.data.decode import decode_image
+from sslcore.data.frame_names import frame_filename
 from sslcore.data.ingest import ingest
-from sslcore.data.samples import frame_filename
 from sslcore.errors import UserError
 
 Write = Callable[..., Path]

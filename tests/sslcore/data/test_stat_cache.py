@@ -4,10 +4,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sslcore.data import ingest as ingest_module
-from sslcore.data import read_manifest
+from sslcore.data import read_manifest, take_over
 from sslcore.data.examine import hash_file
 from sslcore.data.listing import list_source
 from sslcore.data.stat_cache import StatCache
@@ -37,7 +38,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(path.name)
         return hash_file(path)
 
-    monkeypatch.setattr(ingest_module, "hash_file", spy)
+    monkeypatch.setattr(take_over, "hash_file", spy)
     return names
 
 
@@ -91,12 +92,12 @@ def test_a_changed_file_is_read_again(
 def test_a_file_changed_just_now_is_not_remembered(tmp_path: Path, source: Path) -> None:
     os.utime(source / "3.png")
     files = list_source(str(source), tmp_path).files
-    digests = {file.name: hash_file(Path(file.path)) for file in files}
-    StatCache(tmp_path / "cache", files).save({**digests, "4.png": ""})
+    digests = np.array([list(bytes.fromhex(hash_file(Path(file.path)))) for file in files], dtype=np.uint8)
+    StatCache(tmp_path / "cache", files).save(digests, np.arange(6) != 4)
     again = StatCache(tmp_path / "cache", files)
     assert again.num_found == 4
-    found = [again.digest(place) for place in range(6)]
-    assert found == ["" if name in ("3.png", "4.png") else digest for name, digest in digests.items()]
+    assert again.is_known.tolist() == [True, True, True, False, False, True]
+    assert np.array_equal(again.digests[again.is_known], digests[again.is_known])
 
 
 def test_a_damaged_or_unwritable_cache_is_said(
@@ -106,6 +107,6 @@ def test_a_damaged_or_unwritable_cache_is_said(
     (tmp_path / "cache").write_bytes(b"damaged")
     assert StatCache(tmp_path / "cache", files).num_found == 0
     assert "cannot be read" in caplog.text
-    StatCache(tmp_path / "cache/below", files).save({})
+    StatCache(tmp_path / "cache/below", files).save(np.zeros((6, 32), np.uint8), np.zeros(6, np.bool_))
     assert "cannot be written" in caplog.text
     assert StatCache(None, files).num_found == 0
