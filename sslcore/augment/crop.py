@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn.functional import interpolate
 
 from sslcore.augment.normalize import to_unit
 from sslcore.augment.resample import KERNELS, LARGE, crop_matrix, crop_taps, sum_rows
@@ -155,7 +156,8 @@ def crop_cutter(
         dense: Whether to multiply by whole matrices; by default everywhere but on the CPU.
 
     Returns:
-        From a slice of the batch to float 0..1 [n, C, size, size].
+        From a slice of the batch to float 0..1 [n, C, size, size]. Cut on the CPU out of uint8 images of more
+        than LARGE pixels, these are whole levels of 1/255, as from torchvision; else they are not rounded.
     """
     flips = torch.zeros_like(boxes[:, :2], dtype=torch.bool) if flips is None else flips
     if images.device.type != "cpu" if dense is None else dense:
@@ -182,12 +184,15 @@ def _dense_cutter(
 def _sparse_cutter(
     images: Tensor, boxes: Tensor, size: int, flips: Tensor, interpolation: str
 ) -> Callable[[slice], Tensor]:
+    channels, height, width = images.shape[1:]
+    large = height * width > LARGE
+    if large and images.dtype == torch.uint8:
+        return _level_cutter(images, boxes, size, flips, interpolation)
     index, weights = zip(
         *(crop_taps(boxes[:, side + 2], size, interpolation, flips[:, side]) for side in (0, 1)), strict=True
     )
     if images.dtype == torch.uint8:
         weights[0].mul_(1 / 255)
-    channels, height, width = images.shape[1:]
 
     def cut_small(piece: slice) -> Tensor:
         part = images[piece].to(torch.float32)
@@ -208,4 +213,28 @@ def _sparse_cutter(
             made[number - (piece.start or 0)] = part[0]
         return made
 
-    return cut_large if height * width > LARGE else cut_small
+    return cut_large if large else cut_small
+
+
+def _level_cutter(
+    images: Tensor, boxes: Tensor, size: int, flips: Tensor, interpolation: str
+) -> Callable[[slice], Tensor]:
+    """Cut large uint8 images by PyTorch's own kernel for them, in whole levels, as torchvision cuts them."""
+
+    def cut(piece: slice) -> Tensor:
+        some, turned = boxes[piece].tolist(), flips[piece].tolist()
+        made = torch.empty(len(some), images.shape[1], size, size)
+        for image, target, (top, left, tall, wide), sides in zip(
+            images[piece], made, some, turned, strict=True
+        ):
+            part = interpolate(
+                image[None, :, top : top + tall, left : left + wide],
+                size=(size, size),
+                mode=interpolation,
+                antialias=True,
+            )
+            dims = [dim for dim, turn in zip((1, 2), sides, strict=True) if turn]
+            target.copy_(part[0].flip(dims) if dims else part[0])
+        return made.mul_(1 / 255)
+
+    return cut

@@ -6,6 +6,7 @@ from typing import Protocol, cast
 import torch
 from torch import Generator, Tensor, nn
 
+from sslcore.allocation import keep_freed_memory
 from sslcore.augment.crop import crop_cutter, crop_shares
 from sslcore.augment.normalize import IMAGENET, Normalization
 from sslcore.augment.resample import copy_planes
@@ -16,7 +17,7 @@ from sslcore.errors import ConfigError
 
 __all__ = ["Crop", "MultiView", "Resize", "View"]
 
-CACHED = 2**19
+CACHED = 2**18
 """Numbers that a piece of a batch may have on the CPU: few enough for its caches, many
 enough that calls do not count."""
 
@@ -97,6 +98,7 @@ class View(nn.Module):
         cut = self.crop.cutter(images, drawn[0])
         if images.device.type != "cpu":
             return self._finish(cut(slice(None)), drawn[1:]).contiguous(memory_format=torch.channels_last)
+        keep_freed_memory()
         made = torch.empty(batch, channels, size, size)
         step = max(1, CACHED // (channels * size**2))
         for start in range(0, batch, step):

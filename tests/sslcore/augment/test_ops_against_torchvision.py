@@ -53,14 +53,27 @@ def test_resized_crop_down_and_up(images: Tensor, size: int, interpolation: str,
 
 
 @pytest.mark.parametrize("interpolation", MODES)
-def test_resized_crop_of_large_uint8_images_one_by_one(interpolation: str) -> None:
+@pytest.mark.parametrize("levels", [False, True])
+def test_resized_crop_of_large_images_one_by_one(interpolation: str, levels: bool) -> None:
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(0, 256, (3, 2, 90, 70), dtype=torch.uint8, generator=generator)
+    images = images if levels else images / 255
     boxes = torch.tensor([[0, 0, 90, 70], [13, 5, 60, 65], [80, 0, 10, 10]])
-    ours = resized_crop(images, boxes, 64, interpolation=interpolation)
-    for image, box, made in zip(images / 255, boxes.tolist(), ours, strict=True):
+    flips = torch.tensor([[False, False], [True, False], [True, True]])
+    ours = resized_crop(images, boxes, 64, flips, interpolation=interpolation)
+    for image, box, sides, made in zip(images, boxes.tolist(), flips.tolist(), ours, strict=True):
         expected = oracle.resized_crop(image, *box, [64, 64], MODES[interpolation], antialias=True)
-        torch.testing.assert_close(made, expected.clamp(0, 1), atol=3e-6, rtol=0)
+        expected = (expected / 255 if levels else expected).clamp(0, 1)
+        expected = expected.flip([dim for dim, turn in zip((1, 2), sides, strict=True) if turn])
+        torch.testing.assert_close(made, expected, atol=1e-7 if levels else 3e-6, rtol=0)
+
+
+def test_large_uint8_crops_are_within_a_level_of_unrounded_ones() -> None:
+    generator = torch.Generator().manual_seed(2)
+    images = torch.randint(0, 256, (2, 3, 90, 120), dtype=torch.uint8, generator=generator)
+    boxes = torch.tensor([[0, 0, 90, 120], [7, 11, 40, 50]])
+    levels, unrounded = (resized_crop(each, boxes, 64) for each in (images, images / 255))
+    assert float((levels - unrounded).abs().max()) < 1.01 / 255
 
 
 @pytest.mark.parametrize("dense", [False, True])
