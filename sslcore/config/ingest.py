@@ -47,6 +47,9 @@ class IngestConfig(StageConfig):
     """Images with a side shorter than this many pixels go to quarantine."""
     max_megapixels: float = Field(default=100.0, gt=0)
     """Images with more million pixels than this go to quarantine (decompression bombs)."""
+    max_seconds_per_file: float = Field(default=120.0, gt=0)
+    """Seconds in which a file must be read and decoded, else it goes to quarantine (decoders that hang). A
+    video may take longer, as long as it goes on."""
     max_bad_fraction: float = Field(default=0.2, ge=0, le=1)
     """Stop when more than this share of the files cannot be read."""
     val_fraction: float = Field(default=0.1, ge=0, lt=1)

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ from sslcore.data.source_file import SourceFile
 from sslcore.data.video import VideoError, VideoPass
 
 __all__ = ["Finding", "FrameFinding", "encode_png", "examine_file", "hash_file"]
+
+_PART_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ def examine_file(
     limits: Limits,
     spool: Path,
     store: StoreFormat = ORIGINAL,
+    progress: Callable[[], None] = lambda: None,
 ) -> Finding:
     """Read and decode a file.
 
@@ -91,6 +95,7 @@ def examine_file(
         limits: What images and frames must keep to.
         spool: File that takes a video's frames, one after the other.
         store: In which form samples are stored.
+        progress: Called for each part of a video that is hashed or decoded.
 
     Returns:
         What it is, or the problem with it; bad files raise nothing.
@@ -101,7 +106,7 @@ def examine_file(
         with warnings.catch_warnings():  # Pillow warns of what it mends, such as damaged EXIF blocks
             warnings.simplefilter("ignore")
             if file.kind == "video":
-                return _examine_video(file, frames, limits, spool, store)
+                return _examine_video(file, frames, limits, spool, store, progress)
             return _examine_image(file, limits, store)
     except (ImageError, VideoError) as error:
         return _bad(file, error.reason, error.detail)
@@ -135,17 +140,25 @@ def _examine_image(file: SourceFile, limits: Limits, store: StoreFormat) -> Find
     )
 
 
-def _examine_video(file: SourceFile, frames: str, limits: Limits, spool: Path, store: StoreFormat) -> Finding:
+def _examine_video(
+    file: SourceFile,
+    frames: str,
+    limits: Limits,
+    spool: Path,
+    store: StoreFormat,
+    progress: Callable[[], None],
+) -> Finding:
     path = Path(file.path)
-    digest = hash_file(path)
+    digest = hash_file(path, progress)
     finding = None
     if frames == "keyframes":
-        quick = VideoPass(path, make_frame_rule(frames), keys_only=True)
+        quick = VideoPass(path, make_frame_rule(frames), keys_only=True, progress=progress)
         with suppress(VideoError):
             finding = _taken(file, quick, limits, spool, store)
         finding = finding if quick.sure else None
     if finding is None:
-        finding = _taken(file, VideoPass(path, make_frame_rule(frames)), limits, spool, store)
+        plain = VideoPass(path, make_frame_rule(frames), progress=progress)
+        finding = _taken(file, plain, limits, spool, store)
     return finding if finding.kind == "nothing" else dataclasses.replace(finding, sha256=digest)
 
 
@@ -178,11 +191,21 @@ def encode_png(image: Image.Image) -> bytes:
     return ORIGINAL.encode(image)
 
 
-def hash_file(path: Path) -> str:
+def hash_file(path: Path, progress: Callable[[], None] | None = None) -> str:
     """Return the sha256 of a file's bytes in hex.
+
+    Args:
+        path: The file.
+        progress: Called for each part of it.
 
     Raises:
         OSError: If it cannot be read.
     """
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        if progress is None:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        while part := file.read(_PART_BYTES):
+            digest.update(part)
+            progress()
+        return digest.hexdigest()

@@ -98,6 +98,7 @@ def ingest(
     else:
         labels, heldout = intake.files(root, output / "spool", stat_cache)
     writer.close()
+    pa.default_memory_pool().release_unused()
     result = assemble(
         intake.collection,
         known=known,
@@ -184,7 +185,8 @@ class _Intake:
         # Long videos first, so that no worker is left alone with one at the end.
         places = np.flatnonzero(~told.kept)
         order = places[np.lexsort((-files.sizes[places] * files.is_video[places], ~files.is_video[places]))]
-        how = Examination(self.config.frames, self.limits, spool, self.store, fetch=fetch)
+        patience = self.config.max_seconds_per_file
+        how = Examination(self.config.frames, self.limits, spool, self.store, fetch, patience)
         unknown = (files[place] for place in order.tolist())
         found = examine_files(unknown, how, num_workers=self.config.num_workers)
         for place, (finding, frames) in zip(order.tolist(), found, strict=True):

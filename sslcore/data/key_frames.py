@@ -6,7 +6,7 @@ video is to be decoded plainly.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from av.container import InputContainer
 from av.packet import Packet
@@ -30,17 +30,21 @@ class KeyFrames:
     Args:
         container: The open file.
         stream: Its video stream; decodes keyframes only from now on.
+        progress: Called for each packet.
 
     Attributes:
         num_packets: Packets read so far; in the end, the number of frames.
         end_time: When the last of them is over, in units of the stream's time base.
     """
 
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+    def __init__(
+        self, container: InputContainer, stream: VideoStream, progress: Callable[[], None] = lambda: None
+    ) -> None:
         self.num_packets = 0
         self.end_time = 0
         self._container = container
         self._stream = stream
+        self._progress = progress
         self._latest: int | None = None  # of all times so far
         self._key: tuple[int, int] | None = None  # time and place so far of the last keyframe
         self._places: deque[tuple[int, int]] = deque()  # those whose frames have not come out yet
@@ -52,6 +56,7 @@ class KeyFrames:
             raise Unsure
         self._stream.codec_context.skip_frame = "NONKEY"
         for packet in self._container.demux(self._stream):
+            self._progress()
             if packet.size:
                 self._take(packet)
                 yield from self._known()

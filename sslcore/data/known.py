@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from sslcore.data.digests import DigestIndex, fixed_array, fixed_bytes, from_hex
 from sslcore.data.encoding import ORIGINAL, StoreFormat
 from sslcore.data.frame_names import frame_id
-from sslcore.data.manifest import MANIFEST_SCHEMA, all_columns, read_columns, read_dataset_info
+from sslcore.data.manifest import MANIFEST_SCHEMA, read_batches, read_dataset_info
 from sslcore.data.old_marks import OldMarks
 from sslcore.data.sample_columns import SAMPLE_SCHEMA
 from sslcore.data.samples import VideoContent
@@ -33,6 +33,7 @@ VIDEOS_FILE = "videos.parquet"
 FRAME_ID_BYTES = 10
 COLUMNS = (*SAMPLE_SCHEMA.names, "filename", "near_duplicate_of")
 _TABLES = ("manifest", "removed")
+_COMPACT_SCHEMA = pa.schema([*SAMPLE_SCHEMA, ("filename", pa.string()), ("near_duplicate_of", pa.string())])
 VIDEOS_SCHEMA = pa.schema(
     [
         ("sha256", pa.string()),
@@ -123,23 +124,22 @@ class Known:
                     "%s is written anew: it has store %s, ingest.store is now %s", dataset, before, store
                 )
                 return
-            tables = [read_columns(dataset / f"{name}.parquet", COLUMNS) for name in _TABLES]
+            names: dict[str, int] = {}
+            parts = [
+                [_compact(part, names) for part in read_batches(dataset / f"{table}.parquet", COLUMNS)]
+                for table in _TABLES
+            ]
             videos = dataset / VIDEOS_FILE
             taken = pq.read_table(videos, schema=VIDEOS_SCHEMA) if videos.is_file() else None
-            num_present = tables[0].num_rows
-            rows = pa.concat_tables(tables)
-            del tables
-            digests, fine = from_hex(rows.column("sha256").combine_chunks())
-            if not fine.all():
-                raise UserError("a sha256 of its manifest is none")
         except (UserError, OSError, pa.ArrowException) as error:
             log.warning("%s is not taken over, everything is read anew: %s", dataset, error)
             return
-        rows = rows.set_column(rows.column_names.index("sha256"), "sha256", fixed_array(digests))
-        shards = rows.column("shard").combine_chunks().dictionary_encode()
-        names, codes = shards.dictionary.to_pylist(), shards.indices.to_numpy().astype(np.int32)
-        whole = _whole_shards(dataset, names, codes, rows.column("row").to_numpy())
-        keep = np.isin(codes, [code for code, name in enumerate(names) if name in whole])
+        num_present = sum(part.num_rows for part in parts[0])
+        rows = pa.concat_tables([_COMPACT_SCHEMA.empty_table(), *parts[0], *parts[1]])
+        del parts
+        codes = rows.column("shard").to_numpy()
+        whole = _whole_shards(dataset, list(names), codes, rows.column("row").to_numpy())
+        keep = np.isin(codes, [code for name, code in names.items() if name in whole])
         if not keep.all():
             lost = int((~keep).sum())
             log.warning("%d samples of %s lie in damaged shards and are read anew", lost, dataset)
@@ -150,7 +150,7 @@ class Known:
         renumbered = np.array([numbers.get(name, -1) for name in names], dtype=np.int32)[codes]
         rows = rows.set_column(rows.column_names.index("shard"), "shard", pa.array(renumbered))
         self.marks = OldMarks.of(rows.slice(0, num_present))
-        self.samples = rows.select(SAMPLE_SCHEMA.names).cast(SAMPLE_SCHEMA)
+        self.samples = rows.select(SAMPLE_SCHEMA.names)
         for each in taken.to_batches() if taken is not None else ():
             self._note_videos(each)
 
@@ -208,13 +208,24 @@ class Known:
             wanted[self._keep] = chosen
         parts, start = [MANIFEST_SCHEMA.empty_table()], 0
         for name in _TABLES:
-            with pq.ParquetFile(self._folder / f"{name}.parquet", pre_buffer=False) as file:
-                for batch in file.iter_batches():
-                    here = wanted[start : start + batch.num_rows]
-                    start += batch.num_rows
-                    if here.any():
-                        parts.append(all_columns(pa.Table.from_batches([batch]).filter(pa.array(here))))
+            for part in read_batches(self._folder / f"{name}.parquet"):
+                parts.append(part.filter(pa.array(wanted[start : start + part.num_rows])))
+                start += part.num_rows
         return pa.concat_tables(parts).combine_chunks()
+
+
+def _compact(part: pa.Table, shards: dict[str, int]) -> pa.Table:
+    """Return part of a manifest in few bytes; shards are numbered in the order in which they come."""
+    digests, fine = from_hex(part.column("sha256").combine_chunks())
+    if not fine.all():
+        raise UserError("a sha256 in its manifest is none")
+    names = part.column("shard").combine_chunks().dictionary_encode()
+    for name in names.dictionary.to_pylist():
+        shards.setdefault(name, len(shards))
+    numbers = pa.array([shards[name] for name in names.dictionary.to_pylist()], pa.int32())
+    made = {"sha256": fixed_array(digests), "shard": numbers.take(names.indices)}
+    columns = [made[name] if name in made else part.column(name) for name in COLUMNS]
+    return pa.table(columns, names=list(COLUMNS)).cast(_COMPACT_SCHEMA)
 
 
 def _whole_shards(

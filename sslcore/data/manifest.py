@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ __all__ = [
     "all_columns",
     "fingerprint",
     "manifest_order",
-    "read_columns",
+    "read_batches",
     "read_dataset_info",
     "read_manifest",
     "require_manifest",
@@ -126,14 +126,21 @@ def fingerprint(rows: pa.Table) -> str:
 def write_manifest(rows: pa.Table | list[dict[str, Any]], path: Path) -> None:
     """Write rows, sorted by filename and frame, as manifest.parquet or removed.parquet."""
     table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows, schema=MANIFEST_SCHEMA)
+    if not in_order(table.column("filename").combine_chunks()):
+        table = table.take(manifest_order(table))
     # In one chunk, since the bytes depend on where chunks end.
-    pq.write_table(table.take(manifest_order(table)).combine_chunks(), path)
+    pq.write_table(table.combine_chunks(), path)
+
+
+def in_order(filenames: pa.StringArray) -> bool:
+    """Return whether each name comes after the one before it."""
+    return len(filenames) < 2 or bool(pc.all(pc.less(filenames[:-1], filenames[1:])).as_py())
 
 
 def manifest_order(rows: pa.Table) -> pa.Array:
     """Return the places of rows in the order of the manifest: by filename, frame and sample_id."""
     names = rows.column("filename").combine_chunks()
-    if len(names) < 2 or pc.all(pc.less(names[:-1], names[1:])).as_py():
+    if in_order(names):
         return pa.array(np.arange(len(names)))
     order = pc.sort_indices(names)
     names = names.take(order)
@@ -144,21 +151,23 @@ def manifest_order(rows: pa.Table) -> pa.Array:
     return pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in "abc"])
 
 
-def read_columns(path: Path, columns: Iterable[str]) -> pa.Table:
-    """Read columns of manifest.parquet or removed.parquet; those that an older version lacks are null.
+def read_batches(path: Path, columns: Iterable[str] = MANIFEST_SCHEMA.names) -> Iterator[pa.Table]:
+    """Read manifest.parquet or removed.parquet in parts; columns that an older version lacks are null.
 
     Raises:
         OSError: If it cannot be read.
         pyarrow.ArrowException: If it is no such table.
     """
     names = list(columns)
-    with pq.ParquetFile(path, pre_buffer=False) as file:
-        table = file.read(columns=[name for name in names if name in file.schema_arrow.names])
-    for name in names:
-        if name not in table.column_names:
-            table = table.append_column(name, pa.nulls(table.num_rows, MANIFEST_SCHEMA.field(name).type))
     schema = pa.schema([MANIFEST_SCHEMA.field(name) for name in names])
-    return table.select(names).cast(schema)
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        present = [name for name in names if name in file.schema_arrow.names]
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=present):
+            table = pa.Table.from_batches([batch])
+            for name in names:
+                if name not in present:
+                    table = table.append_column(name, pa.nulls(len(batch), schema.field(name).type))
+            yield table.select(names).cast(schema)
 
 
 def all_columns(table: pa.Table) -> pa.Table:

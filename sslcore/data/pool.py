@@ -2,35 +2,29 @@
 
 A decoder that crashes takes its process with it, and so does the system when memory runs out. The file that
 was being read is then tried once more, alone in a new process; if that dies too, the file is in quarantine as
-``crashed`` and the others go on.
+``crashed`` and the others go on. One that only hangs is ended (`sslcore.data.worker_process`).
 """
 
 import dataclasses
-import logging
 import os
 import queue
-import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from sslcore.data.encoding import ORIGINAL, StoreFormat
 from sslcore.data.examine import Finding, examine_file
 from sslcore.data.media import Limits
 from sslcore.data.quarantine import Problem
 from sslcore.data.source_file import SourceFile
-from sslcore.data.worker import finding_from_message, receive, send
+from sslcore.data.worker_process import WorkerProcess, watch
 
 __all__ = ["Examination", "examine_files"]
-
-log = logging.getLogger(__name__)
 
 # Fewer files than this are read in this process, which is quicker to start, but a decoder that crashes takes
 # it along. So none are, but in our own tests.
@@ -51,6 +45,8 @@ class Examination:
         spool: Folder for the frames of videos until they are in a shard.
         store: In which form samples are stored.
         fetch: Copies a remote file to a path on this disk, or says why that is not possible.
+        patience_seconds: How long a process may read a file without a sign of progress: an image as a whole,
+            of a video one more part of the file.
     """
 
     frames: str
@@ -58,6 +54,7 @@ class Examination:
     spool: Path
     store: StoreFormat = ORIGINAL
     fetch: Callable[[SourceFile, Path], Problem | None] | None = None
+    patience_seconds: float = 120.0
 
 
 def examine_files(
@@ -144,9 +141,14 @@ def _jobs(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
 def _in_processes(
     jobs: Iterable[list[SourceFile]], examination: Examination, num_workers: int
 ) -> Iterator[tuple[Finding, Path]]:
-    workers: list[_Worker] = []
-    idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+    workers: list[WorkerProcess] = []
+    idle: queue.SimpleQueue[WorkerProcess] = queue.SimpleQueue()
     stopped = threading.Event()
+    request = {
+        "frames": examination.frames,
+        "limits": dataclasses.asdict(examination.limits),
+        "store": dataclasses.asdict(examination.store),
+    }
 
     def run(number: int, job: list[SourceFile]) -> list[tuple[Finding, Path]]:
         spool = examination.spool / f"{number}"
@@ -155,7 +157,7 @@ def _in_processes(
         try:
             with _here(job, examination, spool, fetchers) as (local, lost):
                 worker = worker or idle.get()
-                found = iter(worker.run(local, examination, spool))
+                found = iter(worker.run(local, request, examination.patience_seconds, spool))
                 return [(lost[i], spool) if i in lost else next(found) for i in range(len(job))]
         finally:
             if worker is not None:
@@ -166,9 +168,10 @@ def _in_processes(
         ThreadPoolExecutor(NUM_FETCHERS) as fetchers,
         ThreadPoolExecutor(num_workers * (1 if examination.fetch is None else 2)) as threads,
     ):
+        threading.Thread(target=watch, args=(workers, stopped), daemon=True).start()
         try:
             for _ in range(num_workers):
-                workers.append(_Worker(stopped))
+                workers.append(WorkerProcess(stopped))
                 stack.callback(workers[-1].close)
                 idle.put(workers[-1])
             window: deque[Future[list[tuple[Finding, Path]]]] = deque()
@@ -183,100 +186,3 @@ def _in_processes(
             threads.shutdown(wait=False, cancel_futures=True)
             for worker in workers:
                 worker.kill()  # a thread that waits for it sees the end of its output
-
-
-class _Worker:
-    """A process that reads files, and the next one when it dies.
-
-    Args:
-        stopped: Set when no process is to be started any more.
-    """
-
-    def __init__(self, stopped: threading.Event) -> None:
-        self._stopped = stopped
-        self._starting = threading.Lock()
-        self._start()
-
-    def _start(self) -> None:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        command = [sys.executable, "-W", "ignore", "-m", "sslcore.data.worker", str(os.getpid())]
-        with self._starting:
-            if self._stopped.is_set():
-                raise RuntimeError("ingest was stopped")
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-            )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._jobs = cast(BinaryIO, self._process.stdin)
-        self._findings = cast(BinaryIO, self._process.stdout)
-        self._ready = False
-
-    def run(self, job: list[SourceFile], examination: Examination, spool: Path) -> list[tuple[Finding, Path]]:
-        """Have a job done; called by one thread at a time."""
-        names = [Path(f"{spool}-{number}") for number in range(len(job))]
-        found: list[tuple[Finding, Path]] = []
-        alone = False  # whether the next file has ended a process before, and has one to itself now
-        while len(found) < len(job):
-            end = len(found) + 1 if alone else len(job)
-            found += self._try(job[len(found) : end], examination, names[len(found) : end])
-            if len(found) == end:
-                alone = False
-                continue
-            file, how = job[len(found)], self._epitaph()
-            log.warning("the process that was reading %s %s", file.name, how)
-            if alone:
-                detail = f"the process that decodes it {how}, twice: a decoder crashes, or memory runs out"
-                problem = Problem(file.name, "crashed", detail)
-                bad = Finding(name=file.name, kind="nothing", problem=problem)
-                found.append((bad, names[len(found)]))
-            alone = not alone
-            self.close()
-            self._start()
-        return found
-
-    def _try(
-        self, files: list[SourceFile], examination: Examination, spools: list[Path]
-    ) -> list[tuple[Finding, Path]]:
-        """Return the findings up to the file at which the process dies, if it does."""
-        if not self._ready:
-            if receive(self._findings) is None:
-                raise RuntimeError("a worker process of ingest did not start; its error is above")
-            self._ready = True
-        request = {
-            "files": [dataclasses.asdict(file) for file in files],
-            "frames": examination.frames,
-            "limits": dataclasses.asdict(examination.limits),
-            "spools": [str(spool) for spool in spools],
-            "store": dataclasses.asdict(examination.store),
-        }
-        with suppress(BrokenPipeError):  # it has died: reading says so
-            send(self._jobs, request)
-        found: list[tuple[Finding, Path]] = []
-        for file, spool in zip(files, spools, strict=True):
-            message = receive(self._findings)
-            if message is None:
-                return found
-            content, data = message
-            if "failed" in content:
-                raise RuntimeError(f"a worker process of ingest failed at {file.name}:\n{content['failed']}")
-            found.append((finding_from_message(content, data), spool))
-        return found
-
-    def _epitaph(self) -> str:
-        code = self._process.wait()
-        if self._stopped.is_set():
-            raise RuntimeError("ingest was stopped")
-        return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-
-    def kill(self) -> None:
-        """End the process, whatever it does."""
-        with self._starting:
-            self._process.kill()
-        self._process.wait()
-
-    def close(self) -> None:
-        """Close the pipes, when no thread uses them any more."""
-        for stream in (self._jobs, self._findings):
-            with suppress(BrokenPipeError):
-                stream.close()

@@ -20,6 +20,7 @@ Reason = Literal[
     "unsupported_codec",
     "broken_video",
     "crashed",
+    "timed_out",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 NUM_NAMED = 10

@@ -9,7 +9,7 @@ some whether it is seen to be damaged at all (tried with H.264). A pass over key
 rest; what it finds counts only if it is sure (`VideoPass.sure`), and is then what a plain pass finds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -73,6 +73,7 @@ class VideoPass:
         path: The file.
         rule: Which frames to take; fresh from `make_frame_rule`.
         keys_only: Decode keyframes only, for a rule that takes no others.
+        progress: Called for each packet.
 
     Attributes:
         num_frames: Frames of the video so far.
@@ -84,12 +85,20 @@ class VideoPass:
         VideoError: While iterating, if the file cannot be opened or has no video that can be decoded.
     """
 
-    def __init__(self, path: Path, rule: FrameRule, *, keys_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        rule: FrameRule,
+        *,
+        keys_only: bool = False,
+        progress: Callable[[], None] = lambda: None,
+    ) -> None:
         self.num_frames = 0
         self.broken: str | None = None
         self._path = path
         self._rule = rule
         self._keys_only = keys_only
+        self._progress = progress
         self._unsure = False
         self._missing_bytes = missing_bytes(path)
         self._num_packets = 0
@@ -136,7 +145,7 @@ class VideoPass:
 
     def _taken_keys(self, container: InputContainer, stream: VideoStream) -> Iterator[TakenFrame]:
         clock, unit = _clock(stream), _unit(stream)
-        keys = KeyFrames(container, stream)
+        keys = KeyFrames(container, stream, self._progress)
         try:
             for index, frame in keys:
                 time = clock.time(frame.pts, unit)
@@ -153,6 +162,7 @@ class VideoPass:
                 if packet.is_corrupt and self._missing_bytes:  # the half of it that is there; MPEG flags more
                     return
                 self._num_packets += packet.size > 0
+                self._progress()
                 yield from packet.decode()
         except (FFmpegError, OSError, ValueError) as error:
             self.broken = f"after frame {self.num_frames - 1}: {_reason(error)}"

@@ -3,7 +3,7 @@
 Jobs come in on standard input and findings go out on standard output, as messages: a line of JSON that ends
 with the number of bytes that follow, and those bytes. A process of its own, rather than one forked or
 spawned by multiprocessing: it runs no line of the caller's script, imports no torch, is safe beside threads,
-and when it dies the pool sees at once at which file.
+and when it dies the pool sees at once at which file. Between findings it says that it makes progress.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,6 +26,8 @@ from sslcore.data.quarantine import Problem
 from sslcore.data.source_file import SourceFile
 
 __all__ = ["finding_from_message", "receive", "send"]
+
+PULSE_SECONDS = 0.25
 
 
 def send(stream: BinaryIO, content: dict[str, Any], data: bytes = b"") -> None:
@@ -65,6 +68,26 @@ def _send_finding(stream: BinaryIO, finding: Finding) -> None:
     send(stream, content, finding.data)
 
 
+class _Pulse:
+    """Says that there is progress, but not more often than the parent needs to know."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._last = time.monotonic()
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        if now > self._last + PULSE_SECONDS:
+            self._last = now
+            send(self._stream, {"alive": True})
+
+
+def _die_first() -> None:
+    """Where memory runs out, have the system end this process rather than another: it is replaced."""
+    with suppress(OSError):  # Linux only
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+
+
 def _end_with(parent: int) -> None:
     """End when the parent does, in the middle of a long video too."""
     while os.getppid() == parent:
@@ -76,6 +99,7 @@ def main() -> None:
     """Examine files until standard input ends, or the parent is gone."""
     if len(sys.argv) > 1 and os.name == "posix":  # elsewhere the parent's number never changes
         threading.Thread(target=_end_with, args=(int(sys.argv[1]),), daemon=True).start()
+    _die_first()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     jobs = sys.stdin.buffer
     findings = os.fdopen(os.dup(1), "wb")
@@ -89,6 +113,7 @@ def main() -> None:
             "frames": job["frames"],
             "limits": Limits(**job["limits"]),
             "store": StoreFormat(**job["store"]),
+            "progress": _Pulse(findings),
         }
         try:
             for file, spool in zip(job["files"], job["spools"], strict=True):

@@ -1,6 +1,7 @@
 """Pictures, videos and ingestions for the tests of sslcore.data."""
 
 import io
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from sslcore.config import IngestConfig
-from sslcore.data import pool
+from sslcore.data import pool, worker_process
 from sslcore.data.ingest import IngestReport, ingest
 
 Pixels = npt.NDArray[np.uint8]
@@ -26,6 +27,21 @@ RunIngest = Callable[..., IngestReport]
 def few_files_are_read_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start no process for each small folder; tests of processes set it to 0."""
     monkeypatch.setattr(pool, "SMALL_FILES", 300)
+
+
+@pytest.fixture
+def replace_worker(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Run other code as the worker."""
+    monkeypatch.setattr(pool, "SMALL_FILES", 0)
+    start = subprocess.Popen
+
+    def replace(code: str) -> None:
+        def run(command: list[str], **options: object) -> object:
+            return start([command[0], "-c", code], **options)  # type: ignore[call-overload]
+
+        monkeypatch.setattr(worker_process.subprocess, "Popen", run)  # type: ignore[attr-defined]
+
+    return replace
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sslcore.data import pool
+from sslcore.data import pool, worker_process
 from sslcore.data.examine import examine_file
 from sslcore.data.listing import SourceFile, list_source
 from sslcore.data.media import Limits
@@ -89,21 +89,6 @@ worker.main()
 FAILING = "import sslcore.data.worker as worker\nworker.examine_file = None\nworker.main()\n"
 
 
-@pytest.fixture
-def replace_worker(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Run other code as the worker."""
-    monkeypatch.setattr(pool, "SMALL_FILES", 0)
-    start = subprocess.Popen
-
-    def replace(code: str) -> None:
-        def run(command: list[str], **options: object) -> object:
-            return start([command[0], "-c", code], **options)  # type: ignore[call-overload]
-
-        monkeypatch.setattr(pool.subprocess, "Popen", run)  # type: ignore[attr-defined]
-
-    return replace
-
-
 def test_a_file_that_ends_its_process_twice_is_in_quarantine_and_the_others_go_on(
     source: Path, tmp_path: Path, replace_worker: Callable[[str], None]
 ) -> None:
@@ -148,7 +133,7 @@ def test_workers_end_when_the_reader_stops_early(
         started.append(start(*args, **options))  # type: ignore[call-overload]
         return started[-1]
 
-    monkeypatch.setattr(pool.subprocess, "Popen", remember)  # type: ignore[attr-defined]
+    monkeypatch.setattr(worker_process.subprocess, "Popen", remember)  # type: ignore[attr-defined]
     findings = examine_files(
         list_source(str(source), Path(".")).files, Examination("all", LIMITS, tmp_path), num_workers=2
     )
