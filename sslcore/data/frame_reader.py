@@ -13,7 +13,8 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
 from sslcore.data.frame_index import NO_TIME, FrameIndex, open_stream
-from sslcore.data.video import _NO_OTHER_FILES, VideoError, _upright
+from sslcore.data.frame_pixels import FramePixels
+from sslcore.data.video import _NO_OTHER_FILES, VideoError
 
 __all__ = ["FrameReader"]
 
@@ -41,6 +42,7 @@ class FrameReader:
         self._index = index
         self._frames: Iterator[VideoFrame] = iter(())
         self._next = 0
+        self._pixels = FramePixels()
         self.num_decoded = 0
 
     def __del__(self) -> None:
@@ -82,7 +84,7 @@ class FrameReader:
         if frame is None:
             self.close()
             raise VideoError("broken_video", f"frame {number} cannot be decoded")
-        return _upright(frame)
+        return self._pixels(frame)
 
     def _onwards(self, number: int) -> VideoFrame | None:
         """Go on from where the video is, unless a keyframe is nearer."""

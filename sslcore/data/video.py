@@ -24,6 +24,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from sslcore.data.containers import missing_bytes
+from sslcore.data.frame_pixels import FramePixels
 from sslcore.data.frame_rule import FrameClock, FrameRule
 from sslcore.data.key_frames import KeyFrames, Unsure
 from sslcore.data.quarantine import Reason
@@ -99,6 +100,7 @@ class VideoPass:
         self._rule = rule
         self._keys_only = keys_only
         self._progress = progress
+        self._pixels = FramePixels()
         self._unsure = False
         self._missing_bytes = missing_bytes(path)
         self._num_packets = 0
@@ -141,7 +143,7 @@ class VideoPass:
             seen_good = seen_good or not corrupt
             # The leading frames of a recording that was cut out of a stream lack what they refer to.
             if seen_good and rule(index, time, frame):
-                yield TakenFrame(index, round(float(time), 6), _upright(frame))
+                yield TakenFrame(index, round(float(time), 6), self._pixels(frame))
 
     def _taken_keys(self, container: InputContainer, stream: VideoStream) -> Iterator[TakenFrame]:
         clock, unit = _clock(stream), _unit(stream)
@@ -150,7 +152,7 @@ class VideoPass:
             for index, frame in keys:
                 time = clock.time(frame.pts, unit)
                 if self._rule(index, time, frame):
-                    yield TakenFrame(index, round(float(time), 6), _upright(frame))
+                    yield TakenFrame(index, round(float(time), 6), self._pixels(frame))
         except (Unsure, FFmpegError, OSError, ValueError):
             self._unsure = True
         self.num_frames = self._num_packets = keys.num_packets
@@ -206,12 +208,6 @@ def _clock(stream: VideoStream) -> FrameClock:
 
 def _unit(stream: VideoStream) -> Fraction:
     return stream.time_base or Fraction(1, 1000)
-
-
-def _upright(frame: VideoFrame) -> npt.NDArray[np.uint8]:
-    pixels = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-    turns = round(frame.rotation / 90) % 4  # degrees, counter-clockwise
-    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
 
 
 def _track_seconds(stream: VideoStream) -> float:

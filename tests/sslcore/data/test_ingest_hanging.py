@@ -21,9 +21,10 @@ RunIngest = Callable[..., object]
 HANGING = """
 import os, signal, time
 import sslcore.data.examine as examine
-import sslcore.data.video as video
+import sslcore.data.frame_pixels as frame_pixels
 import sslcore.data.worker as worker
-look, decode, upright = worker.examine_file, examine.decode_image, video._upright
+look, decode = worker.examine_file, examine.decode_image
+convert = frame_pixels.FramePixels.__call__
 name = ""
 def note(file, **how):
     global name
@@ -38,15 +39,16 @@ def bad_decode(data):
         os.kill(os.getpid(), signal.SIGKILL)
     return decode(data)
 frames = 0
-def slow_upright(frame):
+def slow_convert(self, frame):
     global frames
     frames += 1
     if name.startswith("slow"):
         time.sleep(0.3)
     if name.startswith("hang") and frames > 3:
         time.sleep(600)
-    return upright(frame)
-worker.examine_file, examine.decode_image, video._upright = note, bad_decode, slow_upright
+    return convert(self, frame)
+worker.examine_file, examine.decode_image = note, bad_decode
+frame_pixels.FramePixels.__call__ = slow_convert
 worker.main()
 """
 
