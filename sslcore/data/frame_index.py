@@ -27,7 +27,7 @@ from av.video.stream import VideoStream
 from sslcore.data.frame_rule import FrameClock, make_frame_rule
 from sslcore.data.video import _NO_OTHER_FILES, VideoError, _video_stream
 
-__all__ = ["FrameIndex", "cache_folder", "index_video", "indices_of", "open_stream"]
+__all__ = ["CacheEntry", "FrameIndex", "cache_folder", "index_video", "indices_of", "open_stream"]
 
 log = logging.getLogger(__name__)
 
@@ -197,24 +197,52 @@ def indices_of(
 
 
 def _cached(path: Path, cache: Path) -> FrameIndex:
-    status = path.stat()
-    stamp = np.array([VERSION, status.st_size, status.st_mtime_ns], dtype=np.int64)
-    name = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32]
-    entry = cache / f"{name}.npz"
-    with suppress(OSError, ValueError, KeyError, BadZipFile, EOFError):
-        with np.load(entry, allow_pickle=False) as stored:
-            if np.array_equal(stored["stamp"], stamp):
-                base, rate = (Fraction(int(a), int(b)) for a, b in stored["clock"])
-                return FrameIndex(stored["times"], stored["keys"], base, rate)
+    entry = CacheEntry(path, cache)
+    stored = entry.read()
+    if stored is not None:
+        base, rate = (Fraction(int(a), int(b)) for a, b in stored["clock"])
+        return FrameIndex(stored["times"], stored["keys"], base, rate)
     index = index_video(path)
     parts = [(each.numerator, each.denominator) for each in (index.time_base, index.rate)]
-    partial = entry.with_name(f".{name}.{os.getpid()}.npz")
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        np.savez(partial, stamp=stamp, times=index.times, keys=index.keys, clock=np.array(parts))
-        partial.replace(entry)
-    except OSError as error:
-        log.warning("the index of %s is not kept: %s", path, error)
-        with suppress(OSError):
-            partial.unlink()
+    entry.write(times=index.times, keys=index.keys, clock=np.array(parts))
     return index
+
+
+class CacheEntry:
+    """Arrays that are kept on disk for a video, for as long as its size and time of change stay.
+
+    Args:
+        path: The video.
+        cache: The folder.
+        what: What they are, where it is not the index.
+
+    Raises:
+        OSError: If the video cannot be looked at.
+    """
+
+    def __init__(self, path: Path, cache: Path, what: str = "") -> None:
+        status = path.stat()
+        self._path = path
+        self._stamp = np.array([VERSION, status.st_size, status.st_mtime_ns], dtype=np.int64)
+        name = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32]
+        self._file = cache / f"{name}{what and '-' + what}.npz"
+
+    def read(self) -> dict[str, npt.NDArray[np.int64]] | None:
+        """Return the arrays, or ``None`` if there are none that hold."""
+        with suppress(OSError, ValueError, KeyError, BadZipFile, EOFError):
+            with np.load(self._file, allow_pickle=False) as stored:
+                if np.array_equal(stored["stamp"], self._stamp):
+                    return dict(stored)
+        return None
+
+    def write(self, **arrays: npt.NDArray[np.int64]) -> None:
+        """Keep arrays; a folder that cannot be written is no error."""
+        partial = self._file.with_name(f".{self._file.stem}.{os.getpid()}.npz")
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(partial, allow_pickle=False, stamp=self._stamp, **arrays)
+            partial.replace(self._file)
+        except OSError as error:
+            log.warning("the index of %s is not kept: %s", self._path, error)
+            with suppress(OSError):
+                partial.unlink()

@@ -61,8 +61,7 @@ def make_frame_rule(frames: str) -> FrameRule:
 def _needed(frame: "VideoFrame | None", frames: str) -> "VideoFrame":
     if frame is None:
         raise ConfigError(
-            f"frames: {frames} can only be told while a video is decoded; run the ingest stage with it, or "
-            "take all, every N or fps X"
+            f"frames: {frames} can only be told while a video is decoded; here take all, every N or fps X"
         )
     return frame
 

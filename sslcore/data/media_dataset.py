@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from torch.utils.data import Dataset
 
+from sslcore.data.chosen_frames import DECODED_RULES, ChosenFrames, chosen_frames
 from sslcore.data.decode import ImageError, decode_image, decode_resized, resize_and_crop
 from sslcore.data.frame_index import FrameIndex, cache_folder, indices_of
 from sslcore.data.frame_names import frame_filename
@@ -51,10 +52,11 @@ class MediaDataset(Dataset[tuple[Any, int, str]]):
         transform: From an upright RGB PIL image to anything.
         image_size: Shorter side resized to this many pixels (antialiased bilinear), then centre crop; before
             ``transform``. ``None`` for each image's own size.
-        frames: Which frames of videos: ``all``, ``every N``, ``fps X`` (X a second) or ``none``. What ingest
-            has beside these (``keyframes``, ``scenes``) needs the whole video decoded.
-        cache: Folder that keeps the index of each video; ``None`` takes ``sslflow/frames`` in the user's
-            cache folder (``$XDG_CACHE_HOME``, else ``~/.cache``).
+        frames: Which frames of videos: ``all``, ``every N``, ``fps X`` (X a second), ``keyframes``,
+            ``scenes`` (the first frame of each) or ``none``. To find scenes each video is decoded once;
+            keyframes are decoded alone where the packets tell which they are.
+        cache: Folder that keeps the index of each video, and where its keyframes or scenes are; ``None``
+            takes ``sslflow/frames`` in the user's cache folder (``$XDG_CACHE_HOME``, else ``~/.cache``).
 
     Attributes:
         classes: Names of the class folders, sorted.
@@ -64,7 +66,7 @@ class MediaDataset(Dataset[tuple[Any, int, str]]):
     Raises:
         UserError: If the source is missing or has nothing that can be read; when read, if no image at all can
             be decoded.
-        ConfigError: If ``frames`` is no such rule, or one that ingest alone has.
+        ConfigError: If ``frames`` is no such rule.
     """
 
     def __init__(
@@ -85,7 +87,9 @@ class MediaDataset(Dataset[tuple[Any, int, str]]):
         self.image_size = image_size
         self.unreadable: set[str] = set()
         self._files = [file for file in listing.files if frames != "none" or file.kind == "image"]
-        self._indices = self._index_videos(cache if cache is not None else cache_folder())
+        cache = cache if cache is not None else cache_folder()
+        self._indices = self._index_videos(cache)
+        self._chosen = self._choose(frames, cache) if frames in DECODED_RULES else {}
         self.num_videos = len(self._indices)
         self._owners, self._numbers = self._enumerate(frames)
         if not len(self._owners):
@@ -106,6 +110,19 @@ class MediaDataset(Dataset[tuple[Any, int, str]]):
                 self._note(self._files[place].name, index)
         return indices
 
+    def _choose(self, frames: str, cache: Path) -> dict[int, ChosenFrames]:
+        """Find the frames of a rule that needs pixels; a video of which none can be had is left out."""
+        places = list(self._indices)
+        found = chosen_frames([Path(self._files[place].path) for place in places], frames, cache=cache)
+        chosen = {}
+        for place, each in zip(places, found, strict=True):
+            if isinstance(each, ChosenFrames):
+                chosen[place] = each
+            else:
+                self._note(self._files[place].name, each)
+                del self._indices[place]
+        return chosen
+
     def _enumerate(self, frames: str) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         """Return each sample's file and its frame's number there: eight bytes a sample."""
         owners, numbers = [], []
@@ -113,7 +130,8 @@ class MediaDataset(Dataset[tuple[Any, int, str]]):
             if file.kind == "image":
                 taken = np.array([IMAGE], dtype=np.int32)
             elif place in self._indices:
-                taken = self._indices[place].taken(frames)
+                chosen = self._chosen.get(place)
+                taken = self._indices[place].taken(frames) if chosen is None else chosen.numbers
             else:
                 continue
             owners.append(np.full(len(taken), place, dtype=np.int32))
@@ -135,8 +153,11 @@ class MediaDataset(Dataset[tuple[Any, int, str]]):
     def filename(self, index: int) -> str:
         """Return the name of a sample."""
         place, number = int(self._owners[index]), int(self._numbers[index])
-        name = self._files[place].name
-        return name if number == IMAGE else frame_filename(name, number, len(self._indices[place]))
+        name, chosen = self._files[place].name, self._chosen.get(place)
+        if number == IMAGE:
+            return name
+        num_frames = len(self._indices[place]) if chosen is None else chosen.num_frames
+        return frame_filename(name, number, num_frames)
 
     def label(self, index: int) -> int:
         """Return the class index of a sample, or -1."""

@@ -116,8 +116,6 @@ def test_videos_can_be_left_out(tmp_path: Path, write_image: Write, write_video:
     assert MediaDataset(tmp_path, frames="none").filenames == ["a.png"]
     with pytest.raises(ConfigError, match="frames must be all, every N or fps X"):
         MediaDataset(tmp_path, frames="each")
-    with pytest.raises(ConfigError, match="keyframes can only be told while a video is decoded"):
-        MediaDataset(tmp_path, frames="keyframes", cache=tmp_path / "cache")
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # Python 3.12
