@@ -68,7 +68,7 @@ def assemble(
     samples = pa.concat_tables([known.samples, new])
     named = namer.named(collection, samples.column("sha256"))
     removed = known.rows(_are_gone(known, named.rows, new.column("sample_id")))
-    known.samples = known.samples.schema.empty_table()
+    known.release()
     del new
     columns = {name: samples.column(name) for name in samples.column_names}
     del samples

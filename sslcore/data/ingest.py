@@ -150,6 +150,7 @@ class _Intake:
         self, root: Path, spool: Path, stat_cache: Path | None
     ) -> tuple[LabelSource, dict[str, str] | None]:
         listing = list_source(self.config.source, root)
+        pa.default_memory_pool().release_unused()
         return self._listed(listing, spool, StatCache(stat_cache, listing.files))
 
     def remote(self, output: Path, previous: Path | None) -> tuple[LabelSource, dict[str, str] | None]:
@@ -180,6 +181,7 @@ class _Intake:
                 f"{listing.num_ignored} other files); accepted are {accepted_extensions()}"
             )
         files, progress = listing.files, self._progress(len(listing.files))
+        pa.default_memory_pool().release_unused()
         told = take_over(files, remembered, self.known, self.collection, self.config, progress)
         spool.mkdir()
         # Long videos first, so that no worker is left alone with one at the end.

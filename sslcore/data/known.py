@@ -100,6 +100,7 @@ class Known:
         self.marks = OldMarks.none()
         if dataset is not None and dataset.is_dir():
             self._load(dataset, store)
+            pa.default_memory_pool().release_unused()  # what reading took: else every step adds to the peak
         valid = [self.samples.column(name).is_valid().to_numpy() for name in ("phash", "num_bytes")]
         self.is_measured = valid[0] & valid[1]
         self._index()
@@ -193,6 +194,12 @@ class Known:
         if not len(rows) or (rows < 0).any() or not self.is_measured[rows].all():
             return None
         return VideoContent(sha256, rows, record.taken, record.num_frames)
+
+    def release(self) -> None:
+        """Forget the samples; what they looked like, and what can be read of them again, stays."""
+        self.samples = SAMPLE_SCHEMA.empty_table()
+        self.is_measured = self.is_measured[:0].copy()
+        self._index()
 
     def rows(self, chosen: npt.NDArray[np.bool_]) -> pa.Table:
         """Return rows of the manifest before, and of those removed then: all columns.

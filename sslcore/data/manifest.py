@@ -160,7 +160,7 @@ def read_batches(path: Path, columns: Iterable[str] = MANIFEST_SCHEMA.names) -> 
     """
     names = list(columns)
     schema = pa.schema([MANIFEST_SCHEMA.field(name) for name in names])
-    with pq.ParquetFile(path, pre_buffer=False) as file:
+    with pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
         present = [name for name in names if name in file.schema_arrow.names]
         for batch in file.iter_batches(ROWS_AT_ONCE, columns=present):
             table = pa.Table.from_batches([batch])

@@ -133,16 +133,17 @@ class SourceFilesBuilder:
         self._names, self._paths, self._versions = [], [], []
 
     def files(self) -> SourceFiles:
-        """Return what was added, in that order."""
+        """Return what was added, in that order; the builder is empty then."""
         self._flush()
         names, paths, versions = (pa.concat_arrays(parts) for parts in zip(*self._parts, strict=True))
+        self._parts = []
         return SourceFiles(
             names,
             paths,
-            np.array(self._is_video, dtype=np.bool_),
-            np.array(self._sizes, dtype=np.int64),
-            np.array(self._mtimes, dtype=np.int64),
-            np.array(self._inodes, dtype=np.uint64),
+            np.frombuffer(self._is_video, dtype=np.bool_),
+            np.frombuffer(self._sizes, dtype=np.int64),
+            np.frombuffer(self._mtimes, dtype=np.int64),
+            np.frombuffer(self._inodes, dtype=np.uint64),
             versions if self._remote else None,
             self._looked_at_ns,
         )
