@@ -23,10 +23,21 @@ from torch import Tensor
 
 from sslcore.selection.vectors import Vectors
 
-__all__ = ["ONE", "Coverage", "Grid", "Kernel", "fill_kernel", "gaussian", "top_hat"]
+__all__ = [
+    "ONE",
+    "Coverage",
+    "Grid",
+    "Kernel",
+    "covered_by",
+    "fill_kernel",
+    "gaussian",
+    "top_hat",
+    "whole_weights",
+]
 
-# Kernels are multiples of 1 / ONE.
-ONE = 2**14
+# Kernels are multiples of 1 / ONE, weights of 1 / HEAVIEST of the largest: sums over 2^19 references are
+# exact in float64.
+ONE, HEAVIEST = 2**14, 2**20
 TILE = 512
 
 Kernel = Callable[[NDArray[np.float64]], NDArray[np.int16]]
@@ -37,8 +48,9 @@ def gaussian(sigma: float) -> Kernel:
     """Return exp(-d^2 / sigma^2), as in the paper; 1 where d is 0."""
 
     def kernel(squared: NDArray[np.float64]) -> NDArray[np.int16]:
+        # In float64 first: the squares of a very narrow or wide kernel are beyond float32.
+        squared *= -1 / sigma**2
         values = squared.astype(np.float32)
-        values *= np.float32(-1 / sigma**2)
         np.exp(values, out=values)
         values *= np.float32(ONE)
         return np.asarray(np.rint(values, out=values).astype(np.int16))
@@ -109,6 +121,25 @@ def fill_kernel(
     return whole
 
 
+def covered_by(
+    grid: Grid, references: NDArray[np.int64], centres: NDArray[np.int64], kernel: Kernel
+) -> NDArray[np.int16]:
+    """Return how well the best of some centres covers each reference, 0 without any [R]."""
+    best = np.zeros(len(references), np.int16)
+    for start in range(0, len(centres), 1024):
+        some = grid.rows(centres[start : start + 1024])
+        for top in range(0, len(best), 1024):
+            tile = kernel(grid.squared(grid.rows(references[top : top + 1024]), some))
+            best[top : top + 1024] = np.maximum(best[top : top + 1024], tile.max(axis=1))
+    return best
+
+
+def whole_weights(weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return weights >= 0 as whole numbers from 0 to `HEAVIEST`, the largest of them."""
+    largest = max(float(weights.max(initial=0.0)), 1e-300)
+    return np.rint(weights / largest * HEAVIEST).astype(np.int64)
+
+
 class Coverage:
     """The gain of every candidate, kept up to date as picks are made."""
 
@@ -120,12 +151,14 @@ class Coverage:
         Args:
             kernel: In multiples of 1 / `ONE`, int16 [R, C].
             covered: What covers each reference already, in the same unit [R].
-            weights: Of the references, whole numbers whose sum is below 2^48 [R]; None is 1 for all.
+            weights: Of the references, whole numbers whose sum is below 2^38 [R]; None is 1 for all.
         """
         self.kernel, self.best = kernel, torch.from_numpy(covered.astype(np.int16))
-        self.weights = None if weights is None else torch.from_numpy(weights)
+        self.weights = None if weights is None else torch.from_numpy(weights).double()
         self.gains = np.zeros(kernel.shape[1], np.int64)
         """What each candidate would add, in multiples of 1 / `ONE` [C]."""
+        self.most = ONE * (len(kernel) if weights is None else int(weights.sum()))
+        """What covering all references entirely would come to, in the same unit."""
         highest = torch.full_like(self.best, 2**15 - 1)
         self.gains += self._between(torch.arange(len(kernel)), self.best, highest)
 
@@ -141,6 +174,9 @@ class Coverage:
 
     def _between(self, rows: Tensor, low: Tensor, high: Tensor) -> NDArray[np.int64]:
         """Return how much of each candidate's kernel lies between two bounds, summed over references."""
+        if self.weights is not None:
+            counted = self.weights[rows] > 0
+            rows, low, high = rows[counted], low[counted], high[counted]
         total = torch.zeros(self.kernel.shape[1], dtype=torch.int64)
         # Few enough rows that sums of 16-bit numbers stay below 2^31.
         step = max(1, min(2**16, 8_000_000 // self.kernel.shape[1]))
@@ -151,5 +187,6 @@ class Coverage:
             if self.weights is None:
                 total += part.sum(dim=0, dtype=torch.int32)
             else:
-                total += (part.long() * self.weights[rows[some], None]).sum(dim=0)
+                # Whole numbers below 2^53, so exact whoever adds first.
+                total += (self.weights[rows[some]] @ part.double()).long()
         return total.numpy()

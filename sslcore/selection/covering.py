@@ -13,27 +13,47 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from sslcore.selection.coverage import ONE, Coverage, Grid, Kernel, fill_kernel
+from sslcore.selection.coverage import Coverage, Grid, Kernel, covered_by, fill_kernel, whole_weights
 from sslcore.selection.pool import Pool
 
-__all__ = ["Covering", "covering_bytes"]
+__all__ = ["Covering", "covering_bytes", "drawn", "kernel_width"]
 
 WHOLE = 450_000_000
 SAMPLED, CANDIDATES, REDRAW = 16_384, 32_768, 1_024
 
 
-def is_whole(pool: Pool) -> bool:
-    """Whether the kernel of all pairs is kept."""
-    return len(pool.everyone) * len(pool.candidates) <= WHOLE
+def drawn(positions: NDArray[np.int64], most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return the positions, or of more than ``most`` so many drawn at random, ascending."""
+    if len(positions) <= most:
+        return positions
+    return np.sort(rng.choice(positions, most, replace=False))
 
 
-def covering_bytes(pool: Pool, k: int) -> int:
-    """Return an estimate of what covering needs beside the pool."""
+def kernel_width(pool: Pool) -> float:
+    """Return 1 for vectors of unit length, else the root of their mean squared length (1 where all are 0)."""
+    squared = pool.vectors.squared
+    if not len(squared) or squared.max() == 0 or np.abs(squared - 1).max() < 0.01:
+        return 1.0
+    return float(np.sqrt(squared.mean()))
+
+
+def covering_bytes(
+    pool: Pool, k: int, *, references: int | None = None, candidates: int | None = None
+) -> int:
+    """Return an estimate of what covering needs beside the pool, in bytes."""
     del k
-    pairs = len(pool) * len(pool.candidates)
-    if not is_whole(pool):
-        pairs = min(SAMPLED, len(pool)) * min(CANDIDATES, len(pool.candidates))
+    whole, rows, columns = _sizes(references, candidates)
+    pairs = len(pool.everyone) * len(pool.candidates)
+    if pairs > whole:
+        pairs = min(rows, len(pool)) * min(columns, len(pool.candidates))
     return 2 * pairs + 32 * len(pool) + 16 * len(pool.labelled) * pool.vectors.dim + 150_000_000
+
+
+def _sizes(references: int | None, candidates: int | None) -> tuple[int, int, int]:
+    """Return up to how many pairs the kernel is whole, and how many are drawn above."""
+    if references is None or candidates is None:
+        return WHOLE, SAMPLED, CANDIDATES
+    return references * candidates, references, candidates
 
 
 class Covering:
@@ -45,6 +65,9 @@ class Covering:
         kernel: Kernel,
         *,
         seed: int,
+        weights_N: NDArray[np.float64] | None = None,
+        references: int | None = None,
+        candidates: int | None = None,
         when_covered: Callable[[], Kernel | None] = lambda: None,
     ) -> None:
         """Keep what to cover.
@@ -53,11 +76,16 @@ class Covering:
             pool: What to pick from; labelled vectors cover too.
             kernel: How well one vector covers another.
             seed: Seed of the samples of a large pool.
+            weights_N: What covering each position counts, at least 0; None counts all as 1.
+            references: With ``candidates``, how many are drawn of a pool with more pairs; None is `SAMPLED`.
+            candidates: Of what can be picked, likewise; None is `CANDIDATES`.
             when_covered: Asked for another kernel when no candidate adds anything; None is no other.
         """
         self.pool, self.kernel, self.when_covered = pool, kernel, when_covered
+        self.weights_N = None if weights_N is None else whole_weights(weights_N)
         self.rng = np.random.default_rng(seed)
-        self.whole = is_whole(pool)
+        most, self.num_references, self.num_candidates = _sizes(references, candidates)
+        self.whole = len(pool.everyone) * len(pool.candidates) <= most
         self.grid = Grid(pool.vectors, fine=self.whole)
         self.picks: list[int] = []
         self.left = np.ones(len(pool.candidates), bool)
@@ -76,7 +104,7 @@ class Covering:
                 self._draw()
                 values = np.where(self.open, self.coverage.gains, -1)
                 best = int(values.argmax())
-            gains[i] = values[best] / ONE / len(self.references)
+            gains[i] = values[best] / max(self.coverage.most, 1)
             positions[i] = self.candidates[best]
             self._add(best)
         return positions, gains
@@ -94,26 +122,12 @@ class Covering:
         everyone = self.pool.everyone
         self.references, self.candidates = everyone, self.pool.candidates
         if not self.whole:
-            self.references = self._some(everyone, SAMPLED)
-            self.candidates = self._some(self.pool.candidates[self.left], CANDIDATES)
+            self.references = drawn(everyone, self.num_references, self.rng)
+            self.candidates = drawn(self.pool.candidates[self.left], self.num_candidates, self.rng)
         kernel = fill_kernel(self.grid, self.references, self.candidates, self.kernel)
         self.open = ~np.isin(self.candidates, self.picks)
-        self.coverage = Coverage(kernel, self._covered())
-        self.since = 0
-
-    def _some(self, positions: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-        if len(positions) <= count:
-            return positions
-        return np.sort(self.rng.choice(positions, count, replace=False))
-
-    def _covered(self) -> NDArray[np.int16]:
-        """Return how well what is labelled or picked covers each reference."""
         centres = np.concatenate([self.pool.labelled, np.array(self.picks, np.int64)])
-        best = np.zeros(len(self.references), np.int16)
-        for start in range(0, len(centres), 1024):
-            some = self.grid.rows(centres[start : start + 1024])
-            for top in range(0, len(best), 1024):
-                rows = self.grid.rows(self.references[top : top + 1024])
-                tile = self.kernel(self.grid.squared(rows, some))
-                best[top : top + 1024] = np.maximum(best[top : top + 1024], tile.max(axis=1))
-        return best
+        covered = covered_by(self.grid, self.references, centres, self.kernel)
+        weights = None if self.weights_N is None else self.weights_N[self.references]
+        self.coverage = Coverage(kernel, covered, weights)
+        self.since = 0

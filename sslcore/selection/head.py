@@ -22,7 +22,17 @@ from torch.nn.functional import cross_entropy
 from sslcore.errors import UserError
 from sslcore.selection.pool import UNKNOWN, Pool
 
-__all__ = ["Head", "committee", "fit_head", "known_labels", "pool_head", "predictions", "scaled", "steady"]
+__all__ = [
+    "Head",
+    "committee",
+    "enough_labels",
+    "fit_head",
+    "known_labels",
+    "pool_head",
+    "predictions",
+    "scaled",
+    "steady",
+]
 
 # Of |W|^2 / 2 beside the sum of the cross-entropies: 1 / C of other libraries, with C = 10.
 PENALTY = 0.1
@@ -48,9 +58,9 @@ class Head:
         scores: NDArray[np.float64] = x_ND @ self.weight_CD.T + self.bias_C
         return scores
 
-    def probs(self, x_ND: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the class probabilities, [N, C]."""
-        logits = self.logits(x_ND)
+    def probs(self, x_ND: NDArray[np.float64], *, temperature: float = 1.0) -> NDArray[np.float64]:
+        """Return the class probabilities, [N, C]; a temperature above 1 makes them less sure."""
+        logits = self.logits(x_ND) / temperature
         powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
         shares: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
         return shares
@@ -159,11 +169,16 @@ def pool_head(pool: Pool, x_ND: NDArray[np.float64]) -> Head:
     Raises:
         UserError: If fewer than two classes are known.
     """
-    rows, labels = _enough(pool)
+    rows, labels = enough_labels(pool)
     return fit_head(x_ND[rows], labels)
 
 
-def _enough(pool: Pool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def enough_labels(pool: Pool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return what `known_labels` does.
+
+    Raises:
+        UserError: If fewer than two classes are known.
+    """
     rows, labels = known_labels(pool)
     num_classes = len(np.unique(labels))
     if num_classes < 2:
@@ -199,7 +214,7 @@ def committee(pool: Pool, *, seed: int) -> NDArray[np.float64]:
         if not pool.has("committee"):
             raise UserError("a committee needs probs= of several models, [M, N, C] with M >= 2, or labels=")
         return steady(np.asarray(pool.probs, dtype=np.float64))
-    rows, labels = _enough(pool)
+    rows, labels = enough_labels(pool)
     x_ND, rng = scaled(pool), np.random.default_rng(seed)
     weights = rng.exponential(size=(NUM_MEMBERS, len(rows)))
     heads = [fit_head(x_ND[rows], labels, weights_L=each) for each in weights]

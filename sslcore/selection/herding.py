@@ -1,50 +1,40 @@
-"""Picks by coverage, one after the other."""
+"""Picks by coverage, one after the other, with what each added in words."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sslcore.selection.kernel_coverage import Coverage
+from sslcore.selection.covering import Covering
 from sslcore.selection.picks import Picks
-from sslcore.selection.pool import Pool
 
 __all__ = ["Herding"]
 
 
 class Herding:
-    """Greedy maximization of a coverage; what did not compete (in a large pool) comes last."""
+    """Greedy maximization of a coverage; each sample may count as much as a model is unsure of it."""
 
-    def __init__(self, pool: Pool, coverage: Coverage, close_N: NDArray[np.float64] | None) -> None:
+    def __init__(self, covering: Covering, close_N: NDArray[np.float64] | None = None) -> None:
         """Keep what to maximize.
 
         Args:
-            pool: What to pick from.
-            coverage: Of the pool.
-            close_N: How unsure a model is of each position, in [0, 1]; None where there is none.
+            covering: Of a pool.
+            close_N: How unsure a model is of each position, in [0, 1], NaN where nothing says so; None
+                leaves the column ``margin`` out.
         """
-        self.pool, self.coverage, self.close_N = pool, coverage, close_N
-        self.rest = np.setdiff1d(pool.candidates, coverage.positions)
-        self.done = 0
+        self.covering, self.close_N = covering, close_N
 
     def take(self, n: int) -> Picks:
-        """Return the next ``n``."""
-        picked = np.empty(n, np.int64)
-        gains = np.zeros(n)
-        reasons = []
-        for at in range(n):
-            if self.done < len(self.coverage.positions):
-                place, gains[at] = self.coverage.next()
-                self.coverage.add(place)
-                picked[at] = self.coverage.positions[place]
-                reasons.append(self._reason(int(picked[at]), float(gains[at])))
-            else:
-                picked[at] = self.rest[self.done - len(self.coverage.positions)]
-                reasons.append("fills the budget: it was not in the sample of the pool that competed")
-            self.done += 1
-        close = np.full(n, np.nan) if self.close_N is None else self.close_N[picked]
-        return Picks(picked, tuple(reasons), {"coverage_gain": gains, "margin": close}, gains=gains)
+        """Return the next ``n``, with the columns ``coverage_gain``, a share, and ``margin``."""
+        positions, gains = self.covering.take(n)
+        columns = {"coverage_gain": gains}
+        if self.close_N is not None:
+            columns["margin"] = self.close_N[positions]
+        reasons = tuple(
+            self._reason(int(position), float(gain)) for position, gain in zip(positions, gains, strict=True)
+        )
+        return Picks(positions, reasons, columns, gains=gains)
 
     def _reason(self, position: int, gain: float) -> str:
         covered = f"covers {100 * gain:.2g} % more of the pool than what is chosen or labelled"
-        if self.close_N is None:
+        if self.close_N is None or np.isnan(self.close_N[position]):
             return covered
         return f"{covered}, weighted by uncertainty; its own margin is {1 - self.close_N[position]:.2f}"

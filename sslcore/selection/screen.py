@@ -27,10 +27,16 @@ UNIT = 2.0**-24
 class Screen:
     """Squared distances between some vectors."""
 
-    def __init__(self, vectors: Vectors) -> None:
-        """Take what the error depends on: the longest vector and the dimension."""
+    def __init__(self, vectors: Vectors, *, longest: float = 0.0) -> None:
+        """Take what the error depends on: the longest vector and the dimension.
+
+        Args:
+            vectors: The vectors.
+            longest: Squared length of the longest point they are compared with that is not among them or
+                their means.
+        """
         self.vectors = vectors
-        largest = float(vectors.squared.max()) if len(vectors) else 0.0
+        largest = max(float(vectors.squared.max()) if len(vectors) else 0.0, longest)
         # A power of two, so that rounding to its multiples is exact; not near a jump for unit vectors.
         self.quantum = 2.0 ** (math.ceil(math.log2(largest * 1.01)) - 32) if largest > 0 else 1.0
         # |c|^2 - 2 x.c is summed in some order: at most D + 2 roundings of partial sums, each at most 3 R^2

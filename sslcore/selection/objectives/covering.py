@@ -1,24 +1,24 @@
 """Objective ``coverage``: like many that nothing chosen is like, as in MaxHerding.
 
-Value: what the sample would add to the coverage of the pool (kernel_coverage.py), over the most that any
+Value: what the sample would add to the coverage of the pool (coverage.py), over the most that any
 would add now.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sslcore.errors import ConfigError
-from sslcore.selection.kernel_coverage import GAIN_SHARE, Coverage, mean_square
+from sslcore.selection.coverage import Coverage, Grid, covered_by, fill_kernel, gaussian
+from sslcore.selection.covering import drawn, kernel_width
 from sslcore.selection.objectives.base import State, check_strength, share_of_largest
 from sslcore.selection.pool import Pool
 
 __all__ = ["Covering"]
 
 # The kernel has at most so many numbers, 256 MB: of a large pool, fewer references are drawn.
-MOST_NUMBERS = 2**26
+MOST_NUMBERS, LEAST_REFERENCES = 2**27, 256
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,11 @@ class Covering:
         check_strength(self.strength)
         if not self.width > 0:
             raise ConfigError(f"width must be > 0, got {self.width}")
-        num = len(pool.candidates)
-        references = max(256, MOST_NUMBERS // num)
-        width = self.width * math.sqrt(mean_square(pool))
-        return _Gain(Coverage(pool, seed=seed, width=width, most_candidates=num, most_references=references))
+        most = max(LEAST_REFERENCES, MOST_NUMBERS // len(pool.candidates))
+        references = drawn(pool.candidates, most, np.random.default_rng(seed))
+        grid, kernel = Grid(pool.vectors), gaussian(self.width * kernel_width(pool))
+        covered = covered_by(grid, references, pool.labelled, kernel)
+        return _Gain(Coverage(fill_kernel(grid, references, pool.candidates, kernel), covered))
 
 
 class _Gain:
@@ -48,9 +49,7 @@ class _Gain:
         self.coverage = coverage
 
     def values(self) -> NDArray[np.float64]:
-        # Rounded: two samples that cover only each other are a tie, which rounding errors must not decide.
-        gains_P = np.round(self.coverage.gain_P.clamp(min=0).numpy() / GAIN_SHARE) * GAIN_SHARE
-        return share_of_largest(gains_P)
+        return share_of_largest(self.coverage.gains.astype(np.float64))
 
     def allowed(self) -> NDArray[np.bool_] | None:
         return None
@@ -60,10 +59,10 @@ class _Gain:
         return True
 
     def figure(self, place: int) -> float:
-        return max(float(self.coverage.gain_P[place]), 0.0)
+        return float(self.coverage.gains[place] / self.coverage.most)
 
     def words(self, place: int) -> str:
         return f"covers {100 * self.figure(place):.2g} % more of the pool"
 
     def add(self, place: int) -> None:
-        self.coverage.add(place)
+        self.coverage.add(self.coverage.kernel[:, place].contiguous())

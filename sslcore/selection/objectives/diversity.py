@@ -8,12 +8,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from sslcore.selection.nearest import NONE, Points, nearest_points
 from sslcore.selection.objectives.base import State, check_strength, share_of_largest
 from sslcore.selection.pool import Pool
-from sslcore.selection.rounded_distances import Distances
+from sslcore.selection.screen import Screen
 
 __all__ = ["Diversity"]
 
@@ -38,24 +38,30 @@ class Diversity:
 
 class _Distance:
     def __init__(self, pool: Pool, least: float) -> None:
-        self.pool, self.least = pool, least
-        self.distances = Distances(torch.from_numpy(pool.vectors.exact(pool.candidates)))
-        self.squared_P = torch.full((len(pool.candidates),), math.inf, dtype=torch.float64)
+        self.pool, self.least, self.screen = pool, least, Screen(pool.vectors)
+        self.squared_P = np.full(len(pool.candidates), math.inf)
         self.nearest_P = np.full(len(pool.candidates), -1, np.int64)
         if len(pool.labelled):
-            given = torch.from_numpy(pool.vectors.exact(pool.labelled))
-            self.squared_P, which_P = self.distances.to_nearest(given)
-            self.nearest_P = pool.labelled[which_P.numpy()]
+            self._see(pool.labelled)
+
+    def _see(self, positions: NDArray[np.int64]) -> None:
+        """Count some positions as chosen."""
+        points = Points(self.screen, positions)
+        self.squared_P, which_P = nearest_points(
+            self.screen, self.pool.candidates, points, best=self.squared_P
+        )
+        closer = which_P != NONE
+        self.nearest_P[closer] = positions[which_P[closer]]
 
     def values(self) -> NDArray[np.float64]:
         if math.isinf(float(self.squared_P[0])):
             return np.ones(len(self.squared_P))
-        return share_of_largest(self.squared_P.sqrt().numpy())
+        return share_of_largest(np.sqrt(self.squared_P))
 
     def allowed(self) -> NDArray[np.bool_] | None:
         if self.least <= 0:
             return None
-        allowed: NDArray[np.bool_] = self.squared_P.sqrt().numpy() >= self.least
+        allowed: NDArray[np.bool_] = np.sqrt(self.squared_P) >= self.least
         return allowed
 
     def fits(self, places: NDArray[np.int64]) -> bool:
@@ -73,7 +79,4 @@ class _Distance:
         return f"{self.figure(place):.2f} from the nearest chosen or labelled, {nearest}"
 
     def add(self, place: int) -> None:
-        squared_P = self.distances.to_one(self.distances.x_ND[place])
-        closer = (squared_P < self.squared_P).numpy()
-        self.squared_P = torch.minimum(self.squared_P, squared_P)
-        self.nearest_P[closer] = self.pool.candidates[place]
+        self._see(self.pool.candidates[place : place + 1])

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from sslcore.errors import UserError
-from sslcore.selection.kernel_coverage import mean_square
+from sslcore.selection.covering import kernel_width
+from sslcore.selection.nearest import Points, nearest_points
 from sslcore.selection.objectives.base import FLOOR, State, check_strength
 from sslcore.selection.objectives.fixed import Fixed
 from sslcore.selection.pool import Pool
-from sslcore.selection.rounded_distances import Distances
+from sslcore.selection.screen import Screen
 
 __all__ = ["Similarity"]
 
@@ -40,10 +40,10 @@ class Similarity:
         """Work out the similarities."""
         del seed
         check_strength(self.strength)
-        given = torch.from_numpy(self._given(pool))
-        distances = Distances(torch.from_numpy(pool.vectors.exact(pool.candidates)))
-        squared_P, _ = distances.to_nearest(given)
-        alike_P = np.exp(-squared_P.numpy() / mean_square(pool))
+        given_KD = self._given(pool)
+        screen = Screen(pool.vectors, longest=float(np.einsum("kd,kd->k", given_KD, given_KD).max()))
+        squared_P, _ = nearest_points(screen, pool.candidates, Points(screen, given_KD))
+        alike_P = np.exp(-squared_P / kernel_width(pool) ** 2)
         values_P = np.clip(1 - alike_P if self.away else alike_P, FLOOR, 1.0)
         side = "unlike" if self.away else "like"
         return Fixed(values_P, alike_P, lambda figure: f"{side} the given samples (similarity {figure:.2f})")

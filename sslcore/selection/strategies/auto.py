@@ -22,19 +22,25 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sslcore.selection.clusters import cluster, nearest_members
+from sslcore.selection.coverage import gaussian
+from sslcore.selection.covering import Covering, covering_bytes, drawn, kernel_width
 from sslcore.selection.head import known_labels, predictions
 from sslcore.selection.herding import Herding
-from sslcore.selection.kernel_coverage import MOST_CANDIDATES, Coverage, bytes_needed, drawn
+from sslcore.selection.nearest import Points, nearest_points
 from sslcore.selection.picks import Picks, Strategy
-from sslcore.selection.placing import place
 from sslcore.selection.pool import Pool
 from sslcore.selection.scorers.probabilities import margin
+from sslcore.selection.screen import Screen
 
 __all__ = ["STRATEGY", "pick"]
 
 TOGETHER = 100
+STARTS = 3
 # Of a larger pool, so many candidates are drawn to be placed among.
-MOST_PLACED = 4 * MOST_CANDIDATES
+MOST_PLACED = 65536
+# Of a large pool, so many are to be covered and compete at a time.
+REFERENCES, CANDIDATES = 8192, 16384
 GROWTH = 1.5
 TENFOLD = 10.0
 
@@ -52,24 +58,22 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
         others), ``coverage_gain`` (of a greedy pick; NaN for the others) and ``margin`` (NaN where nothing
         predicts).
     """
-    close_N = margin(predictions(pool)) if pool.has("predictions") else None
-    weights_N = None if close_N is None else close_N ** _power(pool)
-    few = replace(pool, candidates=drawn(pool.candidates, MOST_PLACED, np.random.default_rng(seed)))
-    places, shares = place(
-        few,
-        min(k, TOGETHER),
-        seed=seed,
-        weights_P=None if weights_N is None else weights_N[few.candidates],
-    )
-    placed = _placed(few, places, shares, close_N)
-    if len(placed) == k:
-        return placed
-    rest = replace(
-        pool,
-        candidates=np.setdiff1d(pool.candidates, placed.indices),
-        labelled=np.union1d(pool.labelled, placed.indices),
-    )
-    return placed.then(_greedy(rest, k - len(placed), seed, weights_N, close_N))
+    close_N, weights_N = np.full(len(pool), math.nan), None
+    if pool.has("predictions"):
+        close_N = margin(predictions(pool))
+        # Where all are certain, all count alike.
+        weights_N = close_N ** _power(pool) if close_N[pool.candidates].any() else None
+    picks = _place(pool, min(k, TOGETHER), seed, weights_N, close_N)
+    while len(picks) < k:
+        rest = replace(
+            pool,
+            candidates=np.setdiff1d(pool.candidates, picks.indices),
+            labelled=np.union1d(pool.labelled, picks.indices),
+        )
+        chosen = len(rest.labelled)
+        step = min(k - len(picks), max(1, math.ceil(chosen * GROWTH) - chosen))
+        picks = picks.then(_cover(rest, step, seed, weights_N, close_N))
+    return picks
 
 
 def _power(pool: Pool) -> float:
@@ -79,64 +83,67 @@ def _power(pool: Pool) -> float:
     return 1 + math.log(max(per_class, 1.0), TENFOLD)
 
 
-def _placed(
-    pool: Pool, places: NDArray[np.int64], shares: NDArray[np.float64], close_N: NDArray[np.float64] | None
+def _place(
+    pool: Pool, k: int, seed: int, weights_N: NDArray[np.float64] | None, close_N: NDArray[np.float64]
 ) -> Picks:
-    indices = pool.candidates[places]
-    none = np.full(len(places), math.nan)
+    """Pick what is nearest to the centres of groups; there may be fewer than ``k``, but for copies."""
+    rng, screen = np.random.default_rng(seed), Screen(pool.vectors)
+    some = drawn(pool.candidates, MOST_PLACED, rng)
+    covered = None
+    if len(pool.labelled):
+        covered, _ = nearest_points(screen, some, Points(screen, pool.labelled))
+    weights = None if weights_N is None else weights_N[some]
+    found = cluster(
+        screen, some, k, rng=rng, covered=covered, weights=weights, starts=STARTS, sample=MOST_PLACED
+    )
+    places, heavy = nearest_members(found, weights)
+    indices, shares = some[places], heavy / (len(some) if weights is None else max(weights.sum(), 1e-300))
     reasons = []
     for position, share in zip(indices, shares, strict=True):
         text = f"nearest to the centre of a group that is {100 * share:.2g} % of what is not covered yet"
-        if close_N is not None:
+        if not math.isnan(close_N[position]):
             text += f", weighted by uncertainty; its own margin is {1 - close_N[position]:.2f}"
         reasons.append(text)
-    close = none if close_N is None else close_N[indices]
-    columns = {"group_share": shares, "coverage_gain": none, "margin": close}
+    columns = {
+        "group_share": shares,
+        "coverage_gain": np.full(len(indices), math.nan),
+        "margin": close_N[indices],
+    }
     return Picks(indices, tuple(reasons), columns)
 
 
-def _greedy(
-    pool: Pool,
-    k: int,
-    seed: int,
-    weights_N: NDArray[np.float64] | None,
-    close_N: NDArray[np.float64] | None,
+def _cover(
+    pool: Pool, k: int, seed: int, weights_N: NDArray[np.float64] | None, close_N: NDArray[np.float64]
 ) -> Picks:
-    """Pick by coverage, the kernel narrowing as picks come."""
-    coverage = Coverage(pool, seed=seed, width=_spread(pool), weights_N=weights_N)
-    herding, taken = Herding(pool, coverage, close_N), list[Picks]()
-    chosen, left = len(pool.labelled), k
-    while left:
-        mean = coverage.mean_square()
+    """Pick by coverage, with a kernel as wide as the pool is far from what is chosen."""
+    screen = Screen(pool.vectors)
+    some = drawn(pool.candidates, REFERENCES, np.random.default_rng(seed))
+    width = kernel_width(pool)
+    if len(pool.labelled):
+        squared, _ = nearest_points(screen, some, Points(screen, pool.labelled))
+        weights = np.ones(len(some)) if weights_N is None else weights_N[some]
+        mean = float((squared * weights).sum()) / max(float(weights.sum()), 1e-300)
         # Where everything is covered by copies of it, any width does.
-        if math.isfinite(mean) and mean > 0:
-            coverage.narrow(math.sqrt(mean))
-        step = min(left, max(1, math.ceil(chosen * GROWTH) - chosen))
-        taken.append(herding.take(step))
-        chosen, left = chosen + step, left - step
-    whole = taken[0]
-    for more in taken[1:]:
-        whole = whole.then(more)
-    gains, close = whole.columns["coverage_gain"], whole.columns["margin"]
-    columns = {"group_share": np.full(k, math.nan), "coverage_gain": gains, "margin": close}
-    return Picks(whole.indices, whole.reasons, columns)
-
-
-def _spread(pool: Pool) -> float:
-    """Return the root mean squared distance of all vectors to their mean; 1 where there is none."""
-    total, squared = np.zeros(pool.vectors.dim), float(pool.vectors.squared.mean())
-    for _, block in pool.vectors.blocks():
-        total += block.sum(axis=0, dtype=np.float64)
-    mean: NDArray[np.float64] = total / len(pool)
-    spread = squared - float(mean @ mean)
-    return math.sqrt(spread) if spread > 1e-12 * squared else 1.0
+        width = math.sqrt(mean) if mean > 0 else width
+    covering = Covering(
+        pool,
+        gaussian(width),
+        seed=seed,
+        weights_N=weights_N,
+        references=REFERENCES,
+        candidates=CANDIDATES,
+    )
+    picks = Herding(covering, close_N).take(k)
+    columns = {"group_share": np.full(k, math.nan), **picks.columns}
+    return Picks(picks.indices, picks.reasons, columns)
 
 
 def _estimate(pool: Pool, k: int) -> int:
-    """Return bytes: the drawn vectors in float64 and their distances; then a coverage."""
+    """Return bytes: of drawn vectors copies, groups and distances; then a kernel."""
     num = min(len(pool.candidates), MOST_PLACED)
-    placed = 16 * num * pool.vectors.dim + 24 * min(num * TOGETHER, 8_000_000)
-    return max(placed, bytes_needed(pool) if k > TOGETHER else 0)
+    placed = 24 * num * 4 + 16 * TOGETHER * pool.vectors.dim + 200_000_000
+    covered = covering_bytes(pool, k, references=REFERENCES, candidates=CANDIDATES)
+    return max(placed, covered if k > TOGETHER else 0)
 
 
 STRATEGY = Strategy(

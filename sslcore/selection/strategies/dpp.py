@@ -16,10 +16,10 @@ import numpy as np
 import torch
 
 from sslcore.errors import UserError
+from sslcore.selection.covering import kernel_width
 from sslcore.selection.picks import Picks, Strategy
 from sslcore.selection.pool import Pool
 from sslcore.selection.screen import Screen
-from sslcore.selection.strategies.maxherding import kernel_width
 
 __all__ = ["STRATEGY", "begin"]
 

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sslcore.selection.clusters import COVERED, cluster
+from sslcore.selection.clusters import cluster, nearest_members
 from sslcore.selection.nearest import Points, nearest_points
 from sslcore.selection.picks import Picks, Strategy
 from sslcore.selection.pool import Pool
@@ -42,7 +42,8 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
     if len(pool.labelled):
         covered, _ = nearest_points(screen, pool.candidates, Points(screen, pool.labelled))
     found = cluster(screen, pool.candidates, k, rng=np.random.default_rng(seed), covered=covered)
-    rows, sizes = _nearest_members(found.squared, found.group)
+    rows, heavy = nearest_members(found)
+    sizes = heavy.astype(np.int64)
     others = "none of them labelled yet" if len(pool.labelled) else "nothing is labelled yet"
     reasons = [f"nearest to the centre of a group of {size} samples, {others}" for size in sizes]
     # What is left over when there are fewer groups than picks, the farthest from its centre first.
@@ -55,18 +56,6 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
         "centre_distance": np.concatenate([np.sqrt(found.squared[rows]), np.full(len(left), math.nan)]),
     }
     return Picks(indices=indices, reasons=tuple(reasons), columns=columns)
-
-
-def _nearest_members(
-    squared: NDArray[np.float64], group: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return of each group the row nearest to its centre, and the group's size, largest first."""
-    order = np.lexsort((np.arange(len(group)), squared, group))
-    order = order[group[order] != COVERED]
-    _, starts, sizes = np.unique(group[order], return_index=True, return_counts=True)
-    rows = order[starts]
-    by_size = np.lexsort((rows, -sizes))
-    return rows[by_size], sizes[by_size].astype(np.int64)
 
 
 def _estimate(pool: Pool, k: int) -> int:

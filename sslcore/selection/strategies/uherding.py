@@ -6,25 +6,28 @@ sample counts as much as the model is unsure of it, 1 - (p1 - p2). The kernel's 
 between two labelled samples, so that with more labels it narrows, until only uncertainty is left. Without
 labels the width is that of the vectors (1 for unit length) and all count alike, which is MaxHerding.
 
-Differs: no temperature scaling, for which the paper keeps 30 % of the labels apart. Of a large pool, a
-random sample competes and is covered (kernel_coverage.py).
+The classifier is made less sure by temperature scaling, as there (calibration.py). How coverage is computed,
+and what is sampled above 21,000 samples: covering.py.
 
 Shapes: N vectors.
 """
 
 import math
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
-from sslcore.selection.head import predictions
+from sslcore.selection.calibration import calibrated_predictions
+from sslcore.selection.coverage import Grid, gaussian
+from sslcore.selection.covering import Covering, covering_bytes, kernel_width
 from sslcore.selection.herding import Herding
-from sslcore.selection.kernel_coverage import Coverage, bytes_needed, mean_square
 from sslcore.selection.picks import Strategy
 from sslcore.selection.pool import Pool
-from sslcore.selection.rounded_distances import Distances
 from sslcore.selection.scorers.probabilities import margin
 
 __all__ = ["STRATEGY", "begin"]
+
+ROWS_AT_ONCE = 1024
 
 
 def begin(pool: Pool, *, seed: int) -> Herding:
@@ -32,32 +35,36 @@ def begin(pool: Pool, *, seed: int) -> Herding:
 
     Args:
         pool: With probs or labels of two classes at least, or neither.
-        seed: Seed of the sample drawn from a large pool.
+        seed: Seed of the labels held out for the temperature, and of the samples of a large pool.
 
     Returns:
         Steps whose picks have the columns ``coverage_gain`` and ``margin`` (NaN where nothing predicts).
     """
-    close_N = margin(predictions(pool)) if pool.has("predictions") else None
-    coverage = Coverage(pool, seed=seed, width=_width(pool), weights_N=close_N)
-    return Herding(pool, coverage, close_N)
+    predicts = pool.has("predictions")
+    close_N = margin(calibrated_predictions(pool, seed=seed)) if predicts else np.full(len(pool), math.nan)
+    weights_N = close_N if predicts else None
+    return Herding(Covering(pool, gaussian(_width(pool)), seed=seed, weights_N=weights_N), close_N)
 
 
 def _width(pool: Pool) -> float:
-    """Return the least distance above 0 between two labelled samples, or the vectors' own length."""
-    if len(pool.labelled) >= 2:
-        x_LD = torch.from_numpy(pool.vectors.exact(pool.labelled))
-        distances, least = Distances(x_LD), math.inf
-        for row in range(1, len(x_LD)):
-            squared = distances.to_one(x_LD[row])[:row]
-            least = min(least, float(torch.where(squared > 0, squared, math.inf).min()))
-        if math.isfinite(least):
-            return math.sqrt(least)
-    return math.sqrt(mean_square(pool))
+    """Return the least distance above 0 between two labelled samples; without any, that of the vectors."""
+    squared = _least_squared(Grid(pool.vectors), pool.labelled)
+    return math.sqrt(squared) if math.isfinite(squared) else kernel_width(pool)
+
+
+def _least_squared(grid: Grid, positions: NDArray[np.int64]) -> float:
+    least = math.inf
+    for top in range(0, len(positions), ROWS_AT_ONCE):
+        rows = grid.rows(positions[top : top + ROWS_AT_ONCE])
+        for left in range(0, top + 1, ROWS_AT_ONCE):
+            tile = grid.squared(rows, grid.rows(positions[left : left + ROWS_AT_ONCE]))
+            least = min(least, float(np.where(tile > 0, tile, math.inf).min()))
+    return least
 
 
 STRATEGY = Strategy(
     about="coverage in which unsure samples count more, narrowing as labels come"
     " (Bae et al. 2025, arxiv.org/abs/2412.20644)",
     begin=begin,
-    estimate=lambda pool, k: bytes_needed(pool),
+    estimate=covering_bytes,
 )
