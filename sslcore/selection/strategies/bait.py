@@ -1,68 +1,35 @@
 """Strategy ``bait``: samples that leave the classifier's weights least uncertain, over the whole pool.
 
 Source: Ash et al., "Gone Fishing: Neural Active Learning with Fisher Embeddings", NeurIPS 2021,
-https://arxiv.org/abs/2106.09675; in the binary form of Huseljic et al., "Fast Fishing: Approximating BAIT
-for Efficient and Scalable Deep Active Image Classification", 2024, https://arxiv.org/abs/2404.08981: each
-sample is the question whether its first class is right, with the Fisher information w x x', w = p (1 - p).
-That is D x D, where all classes together would be CD x CD.
+https://arxiv.org/abs/2106.09675. The Fisher information of a sample about the weights of multinomial
+logistic regression is (diag p - p p') x x x', CD x CD. With F that of all samples and M = penalty I + that of
+what is labelled and picked, pick what lowers trace(M^-1 F) most, until there are 2 k; then give back the k
+that raise it least. M starts from the head's own penalty; the paper starts from the unit matrix.
 
-With F the information of all samples and M = penalty I + that of what is labelled and picked, pick what
-lowers trace(M^-1 F) most, until there are 2 k; then give back the k that raise it least. M starts from the
-head's own penalty; the paper starts from the unit matrix.
+Where CD is more than `LARGEST`, in the binary form of Huseljic et al., "Fast Fishing: Approximating BAIT for
+Efficient and Scalable Deep Active Image Classification", 2024, https://arxiv.org/abs/2404.08981: each sample
+is the question whether its first class is right, with p (1 - p) in place of diag p - p p', so C is 1.
 
-O(k P D) time. Shapes: P candidates, D dimensions.
+Of a large pool, as many candidates are drawn as `NUMBERS` allows. O(k P D C^2) time. Shapes: N vectors, P
+candidates, D dimensions, C classes (or 1).
 """
 
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import replace
 
+import numpy as np
+
+from sslcore.selection.covering import drawn
+from sslcore.selection.fisher import Design, factors, information
 from sslcore.selection.head import PENALTY, pool_head, predictions, scaled, steady
 from sslcore.selection.picks import Picks, Strategy
 from sslcore.selection.pool import Pool
 
 __all__ = ["STRATEGY", "pick"]
 
-# Running figures are worked out anew after so many picks, so that rounding does not add up.
-FRESH_EVERY = 64
-# Gains are compared as multiples of this share of the largest: ties are ties.
-SHARE = 2.0**-30
-
-
-class _Design:
-    """A = M^-1, and for each candidate q = x'Ax and r = x'AFAx."""
-
-    def __init__(self, rows_PD: NDArray[np.float64], start_DD: NDArray[np.float64], F: NDArray[np.float64]):
-        self.rows_PD, self.M, self.F = rows_PD, start_DD, F
-        self.steps = 0
-        self._fresh()
-
-    def _fresh(self) -> None:
-        self.A = np.linalg.inv(self.M)
-        self.A = (self.A + self.A.T) / 2
-        self.q_P = np.einsum("pd,pd->p", self.rows_PD @ self.A, self.rows_PD)
-        self.r_P = np.einsum("pd,pd->p", self.rows_PD @ (self.A @ self.F @ self.A), self.rows_PD)
-
-    def change(self, sign: int) -> NDArray[np.float64]:
-        """Return by how much the trace falls when each is added (1), or rises when taken out (-1), [P]."""
-        values: NDArray[np.float64] = self.r_P / np.maximum(1 + sign * self.q_P, 1e-12)
-        largest = max(float(values.max()), 1e-300)
-        return np.round(values / largest / SHARE) * (SHARE * largest)
-
-    def move(self, place: int, sign: int) -> None:
-        """Add (1) or take out (-1) a candidate."""
-        x = self.rows_PD[place]
-        self.M = self.M + sign * np.outer(x, x)
-        self.steps += 1
-        if self.steps % FRESH_EVERY == 0:
-            self._fresh()
-            return
-        u = self.A @ x
-        s = sign / (1 + sign * float(x @ u))
-        v = self.A @ (self.F @ u)
-        on_u, on_v = (self.rows_PD @ np.stack([u, v], axis=1)).T
-        self.q_P -= s * on_u**2
-        self.r_P += s * s * float(u @ self.F @ u) * on_u**2 - 2 * s * on_u * on_v
-        self.A = self.A - s * np.outer(u, u)
+# Sides of the largest matrix: 134 MB each.
+LARGEST = 4096
+# Numbers per D x C^2 and candidate, of all of them.
+NUMBERS = 2_000_000_000
 
 
 def pick(pool: Pool, k: int, *, seed: int) -> Picks:
@@ -71,7 +38,7 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
     Args:
         pool: With probs, or labels of two classes at least, on which a head is fitted.
         k: How many.
-        seed: Not used.
+        seed: Seed of the candidates drawn from a large pool.
 
     Returns:
         Picks in the order in which they were added, with the column ``information``: by how much the trace
@@ -80,29 +47,40 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
     Raises:
         UserError: If there are neither probs nor labels.
     """
-    del seed
     x_ND = scaled(pool)
     p_NC = predictions(pool) if pool.probs is not None else steady(pool_head(pool, x_ND).probs(x_ND))
-    first_N = p_NC.max(axis=1)
-    rows_ND = x_ND * np.sqrt(first_N * (1 - first_N))[:, None]
-    start = PENALTY * np.eye(x_ND.shape[1]) + rows_ND[pool.labelled].T @ rows_ND[pool.labelled]
-    design = _Design(rows_ND[pool.candidates], start, rows_ND.T @ rows_ND)
-    chosen, gains = _forward(design, min(2 * k, len(pool.candidates)))
+    if not _is_whole(x_ND.shape[1], p_NC.shape[1]):
+        first_N = p_NC.max(axis=1)
+        factor_NCC = np.sqrt(first_N * (1 - first_N))[:, None, None]
+    else:
+        factor_NCC = factors(p_NC)
+    most = max(2 * k, NUMBERS // (x_ND.shape[1] * factor_NCC.shape[1] ** 2))
+    pool = replace(pool, candidates=drawn(pool.candidates, most, np.random.default_rng(seed)))
+    start = information(x_ND[pool.labelled], factor_NCC[pool.labelled])
+    start[np.diag_indices(len(start))] += PENALTY
+    at = pool.candidates
+    design = Design(x_ND[at], factor_NCC[at], start, information(x_ND, factor_NCC))
+    chosen, gains = _forward(design, min(2 * k, len(at)))
     _backward(design, chosen, k)
     falls = np.array([gains[place] for place in chosen])
     reasons = tuple(
         f"its label lowers the classifier's uncertainty over the pool by {fall:.3g}, given those before"
         for fall in falls
     )
-    return Picks(pool.candidates[chosen], reasons, {"information": falls}, gains=falls)
+    return Picks(at[chosen], reasons, {"information": falls}, gains=falls)
 
 
-def _forward(design: _Design, count: int) -> tuple[list[int], dict[int, float]]:
+def _is_whole(dim: int, num_classes: int) -> bool:
+    return dim * num_classes <= LARGEST
+
+
+def _forward(design: Design, count: int) -> tuple[list[int], dict[int, float]]:
     chosen: list[int] = []
     gains: dict[int, float] = {}
-    taken_P = np.zeros(len(design.rows_PD), bool)
+    everyone = np.arange(len(design))
+    taken_P = np.zeros(len(design), bool)
     for _ in range(count):
-        falls = np.where(taken_P, -1.0, design.change(1))
+        falls = np.where(taken_P, -1.0, design.change(1, everyone))
         place = int(falls.argmax())
         chosen.append(place)
         gains[place] = float(falls[place])
@@ -111,23 +89,29 @@ def _forward(design: _Design, count: int) -> tuple[list[int], dict[int, float]]:
     return chosen, gains
 
 
-def _backward(design: _Design, chosen: list[int], k: int) -> None:
+def _backward(design: Design, chosen: list[int], k: int) -> None:
     """Take out of ``chosen`` what matters least, until ``k`` are left; of two alike the later."""
     while len(chosen) > k:
-        rises = design.change(-1)[chosen]
+        rises = design.change(-1, np.array(chosen))
         last = len(chosen) - 1 - int(rises[::-1].argmin())
         design.move(chosen.pop(last), -1)
 
 
 def _estimate(pool: Pool, k: int) -> int:
-    """Return bytes: three copies of the vectors in float64, and some D x D."""
-    del k
-    return 24 * len(pool) * pool.vectors.dim + 64 * pool.vectors.dim**2
+    """Return bytes: copies of the vectors in float64, some CD x CD, and C x C of each candidate."""
+    dim, classes = pool.vectors.dim, max(len(pool.classes), 2)
+    if pool.probs is not None:
+        classes = pool.probs.shape[-1]
+    if not _is_whole(dim, classes):
+        classes = 1
+    num = min(len(pool.candidates), max(2 * k, NUMBERS // (dim * classes**2)))
+    each = 8 * classes**2
+    return 24 * len(pool) * dim + each * (len(pool) + 8 * num + 8 * dim**2) + 50_000_000
 
 
 STRATEGY = Strategy(
-    about="least uncertainty of the classifier's weights over the pool, binary Fisher information"
-    " (Ash et al. 2021, arxiv.org/abs/2106.09675; Huseljic et al. 2024, arxiv.org/abs/2404.08981)",
+    about="least uncertainty of the classifier's weights over the pool, by Fisher information"
+    " (Ash et al. 2021, arxiv.org/abs/2106.09675)",
     pick=pick,
     needs=frozenset({"predictions"}),
     estimate=_estimate,
