@@ -126,6 +126,7 @@ def epochs_of(command: list[Any]) -> list[dict[str, Any]]:
         for line in process.stdout:
             if line.startswith("{"):
                 lines.append(json.loads(line))
+                print(f"{Path(str(command[1])).name}: {line}", end="", file=sys.stderr, flush=True)
     if process.returncode or not lines:
         raise SystemExit(f"{command} failed")
     return lines

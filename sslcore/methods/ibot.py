@@ -10,7 +10,7 @@ the mean of hidden ones only, since no other is decoded; warm-ups are at most th
 teacher is kept, as in the paper.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import torch
@@ -24,17 +24,10 @@ from sslcore.losses.centring import Centring
 from sslcore.losses.masked_patches import masked_patches
 from sslcore.losses.self_distillation import self_distillation
 from sslcore.masks import BlockMasks, block_masks, masked_counts
-from sslcore.methods.method import Method, Progress
-from sslcore.methods.momentum import cosine_momentum, momentum_copy, update_momentum
+from sslcore.methods.distillation import SelfDistillation, SelfDistillationOptions
+from sslcore.methods.momentum import momentum_copy
 from sslcore.methods.multi_crop import encode_by_size
-from sslcore.methods.schedules import (
-    clip_each,
-    cosine_between,
-    frozen_at_first,
-    linear_lr,
-    set_drop_path,
-    warmed_up,
-)
+from sslcore.methods.schedules import set_drop_path
 from sslcore.methods.view_count import check_views
 
 __all__ = ["IBOT", "IBOTOptions"]
@@ -42,46 +35,22 @@ __all__ = ["IBOT", "IBOTOptions"]
 NUM_GLOBAL = 2
 
 
-class IBOTOptions(StageConfig):
-    """Settings of iBOT."""
+class IBOTOptions(SelfDistillationOptions):
+    """Settings of iBOT; those that it shares with DINO, and a few more."""
 
     out_dim: int = Field(default=8192, ge=2)
     """Outputs of the head."""
     separate_heads: bool = False
     """Whether patches have a head of their own instead of the CLS token's."""
-    hidden_dim: int = Field(default=2048, ge=1)
-    """Width of the head's hidden layers."""
-    bottleneck_dim: int = Field(default=256, ge=1)
-    """Width of the head before its last layer."""
-    student_temperature: float = Field(default=0.1, gt=0)
-    """Divides the student's logits."""
-    warmup_teacher_temperature: float = Field(default=0.04, gt=0)
-    """Divides the teacher's logits at the first step."""
-    teacher_temperature: float = Field(default=0.07, gt=0)
-    """Divides the teacher's logits after the warm-up."""
-    warmup_teacher_epochs: float = Field(default=30, ge=0)
-    """Epochs in which the teacher's temperature rises."""
-    centre_momentum: float = Field(default=0.9, ge=0, le=1)
-    """Of the moving averages that are taken off the teacher's logits."""
     mask_probability: float = Field(default=0.5, gt=0, le=1)
     """Share of the global views in which patches are hidden."""
     mask_ratio: tuple[float, float] = (0.1, 0.5)
     """Least and greatest share of patches that is hidden there."""
     patch_weight: float = Field(default=1.0, ge=0)
     """Factor on the loss of hidden patches."""
-    momentum: float = Field(default=0.996, ge=0, le=1)
-    """Of the teacher at the first step; it rises to 1 by half a cosine."""
-    final_weight_decay_factor: float = Field(default=10.0, ge=0)
-    """What the weight decay is multiplied by at the last step (0.04 to 0.4); half a cosine leads there."""
-    freeze_last_layer_epochs: float = Field(default=1, ge=0)
-    """Epochs in which the heads' last layers stay as they were drawn."""
-    clip_grad: float = Field(default=3.0, ge=0)
-    """Greatest length of each parameter's gradient; 0 clips none."""
-    drop_path: float = Field(default=0.1, ge=0, lt=1)
-    """Chance that the student's last block is skipped for an image; less in the blocks before."""
 
 
-class IBOT(Method):
+class IBOT(SelfDistillation):
     """A backbone with patch tokens, iBOT's heads, their moving averages, and both losses.
 
     Args:
@@ -98,8 +67,6 @@ class IBOT(Method):
         "DINO, and hidden patches match the teacher's; Zhou et al. 2021, https://arxiv.org/abs/2111.07832"
     )
     views_name = "ibot"
-    default_optimizer = "adamw"
-    default_weight_decay = 0.04
     needs_tokens = True
     num_local_views = 10
 
@@ -190,37 +157,6 @@ class IBOT(Method):
             self.centring[1](patch_logits, temperature=temperature),
         )
 
-    @staticmethod
-    def default_lr(optimizer: str, batch_size: int) -> float:
-        """Return the peak learning rate for a batch size."""
-        return linear_lr(optimizer, batch_size, adamw=5e-4)
-
-    @property
-    def kept_backbone(self) -> nn.Module:
-        """The teacher."""
-        return self.teacher_backbone
-
-    def before_step(self, progress: Progress) -> None:
-        """Set the teacher's temperature."""
-        self.teacher_temperature = warmed_up(
-            progress,
-            self.options.warmup_teacher_temperature,
-            self.options.teacher_temperature,
-            self.options.warmup_teacher_epochs,
-        )
-
-    def after_backward(self, progress: Progress) -> None:
-        """Clip gradients, and hold the last layers in the first epochs."""
-        clip_each(self.parameters(), self.options.clip_grad)
-        for head in self.heads:
-            frozen_at_first(head.last_layer, progress, self.options.freeze_last_layer_epochs)  # type: ignore[arg-type]
-
-    def after_step(self, progress: Progress) -> None:
-        """Move the teacher."""
-        momentum = cosine_momentum(progress, self.options.momentum)
-        update_momentum(self.teacher_backbone, self.backbone, momentum)
-        update_momentum(self.teacher_heads, self.heads, momentum)
-
-    def weight_decay_factor(self, progress: Progress) -> float:
-        """Return what the weight decay is multiplied by: from 1 to the option's."""
-        return cosine_between(progress, 1.0, self.options.final_weight_decay_factor)
+    def heads_and_teachers(self) -> Iterable[tuple[nn.Module, nn.Module]]:
+        """Return each head and its moving average."""
+        return zip(self.heads, self.teacher_heads, strict=True)
