@@ -16,17 +16,18 @@ import torch
 from torch import Tensor, nn
 
 from sslcore.augment import build_views
+from sslcore.backbones.tokens import token_backbone
 from sslcore.data.sample.scene import draw_scene
 from sslcore.data.sample.shapes import SHAPES
 from sslcore.evaluation.knn import knn_accuracy
-from sslcore.methods import METHODS, Method, Progress, method_class
+from sslcore.masks import context_and_targets
+from sslcore.methods import IJEPA, METHODS, Method, Progress, method_class
 
 NUM_PICTURES = 128
 BATCH = 64
-NOT_SHOWN: dict[str, str] = {
-    "ijepa": "0.766 to between 0.616 and 0.831, as settings go: not surely above the margin"
-}
-"""Methods this run does not show to learn. A gap, not a verdict."""
+OTHERWISE = ("ijepa",)
+"""Methods with a measure of their own below: crops hardly tell I-JEPA from one whose targets are of other
+images (over four seeds a gain of 0.039 on average against one of 0.012)."""
 PLAIN: dict[str, Any] = {
     "jitter_probability": 0.0,
     "grey_probability": 0.0,
@@ -93,7 +94,7 @@ def train(method: Method, views: nn.Module, pictures: Tensor, *, steps: int, lr:
         method.after_step(progress)
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name not in NOT_SHOWN])
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in OTHERWISE])
 def test_a_short_run_beats_random_weights(
     name: str, make_method: Callable[..., Any], pictures: Tensor
 ) -> None:
@@ -107,3 +108,38 @@ def test_a_short_run_beats_random_weights(
     train(method, views, pictures, steps=steps, lr=lr)
     after = identification(method.kept_backbone, pictures, smallest)
     assert after >= before + margin, f"{before:.3f} before, {after:.3f} after"
+
+
+@torch.no_grad()
+def identification_of_hidden_parts(method: IJEPA, pictures: Tensor) -> float:
+    """Return how often kNN names the picture of a block that I-JEPA has not seen, by what it says of it.
+
+    The references are the targets of the same block of all pictures; chance is 1/128.
+    """
+    whole = build_views(
+        "simclr-small", image_size=16, **{**PLAIN, "min_scale": 0.999, "flip_probability": 0.0}
+    )
+    (images, _) = whole(pictures, torch.Generator().manual_seed(9))
+    torch.manual_seed(3)
+    context, blocks = context_and_targets(1, (4, 4))
+    context_BK, targets_BTM = context.expand(NUM_PICTURES, -1), blocks.expand(NUM_PICTURES, -1, -1)
+    backbone = token_backbone(method.backbone)
+    seen = backbone.forward_tokens(images, keep=context_BK)[:, backbone.num_prefix_tokens :]
+    said, true = method.predictor(seen, context_BK, targets_BTM, (4, 4)), method.targets(images, targets_BTM)
+    names = torch.arange(NUM_PICTURES)
+    right = [
+        knn_accuracy(there.flatten(1), names, here.flatten(1), names, num_classes=NUM_PICTURES, k=1)
+        for here, there in zip(said.unbind(1), true.unbind(1), strict=True)
+    ]
+    return sum(right) / len(right)
+
+
+def test_ijepa_says_which_picture_a_hidden_part_is_of(
+    make_method: Callable[..., Any], pictures: Tensor
+) -> None:
+    method = make_method("ijepa", momentum=0.995, predictor_depth=2)
+    before = identification_of_hidden_parts(method, pictures)
+    views = build_views("ijepa-small", image_size=16, min_scale=0.6)
+    train(method, views, pictures, steps=200, lr=1e-3)
+    after = identification_of_hidden_parts(method, pictures)
+    assert after >= before + 0.08, f"{before:.3f} before, {after:.3f} after"
