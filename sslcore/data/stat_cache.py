@@ -33,6 +33,7 @@ SCHEMA = pa.schema(
     ]
 )
 SETTLED_NS = 2_000_000_000
+AT_ONCE = 1 << 16
 _ODD_PARTS = r"/(\.{0,2}/|\.{1,2}$)"  # what abspath would change: //, /./ and /../
 
 
@@ -59,23 +60,25 @@ class StatCache:
 
     def _look(self, path: Path) -> None:
         stored = _read(path)
-        places = pc.index_in(self._paths(), value_set=stored.column("path").combine_chunks())
-        rows = pc.fill_null(places, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-        same = (rows >= 0) & self._settled
-        files = self._files
-        for name, now in (("size", files.sizes), ("mtime_ns", files.mtimes_ns), ("inode", files.inodes)):
-            before = stored.column(name).to_numpy()
-            same[same] &= before[rows[same]] == now[same]
-        digests = stored.column("sha256").combine_chunks()
-        self.is_known = same
-        self.digests[same] = fixed_bytes(digests)[rows[same]]
+        rows = _places(self._paths(), stored.column("path").combine_chunks())
+        stored = stored.drop_columns(["path"])
+        digests = fixed_bytes(stored.column("sha256"))
+        names = {"size": self._files.sizes, "mtime_ns": self._files.mtimes_ns, "inode": self._files.inodes}
+        before = {name: stored.column(name).to_numpy() for name in names}
+        for start in range(0, len(rows), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            same = (rows[part] >= 0) & self._settled[part]
+            for name, now in names.items():
+                same[same] &= before[name][rows[part][same]] == now[part][same]
+            self.is_known[part] = same
+            self.digests[part][same] = digests[rows[part][same]]
 
-    def _paths(self) -> pa.BinaryArray:
+    def _paths(self) -> pa.Array:
         """Return the absolute paths."""
         paths = self._files.paths
         plain = pc.starts_with(paths, pattern=b"/")
         if pc.all(plain).as_py() and not pc.any(pc.match_substring_regex(paths, _ODD_PARTS)).as_py():
-            return paths.cast(pa.binary())
+            return paths
         absolute = _absolute(os.fsdecode(path) for path in paths.to_pylist())
         return pa.array(absolute, pa.binary())
 
@@ -98,7 +101,7 @@ class StatCache:
         keep = has & self._settled & (self._files.mtimes_ns > 0)
         files, chosen = self._files, pa.array(keep)
         columns = [
-            self._paths().filter(chosen),
+            self._paths().filter(chosen).cast(pa.binary()),
             files.sizes[keep],
             files.mtimes_ns[keep],
             files.inodes[keep],
@@ -114,6 +117,28 @@ class StatCache:
             log.warning("%s cannot be written, files will be read again: %s", self._path, error)
             with suppress(OSError):
                 partial.unlink()
+
+
+def _places(paths: pa.Array, stored: pa.BinaryArray) -> npt.NDArray[np.int64]:
+    """Return where each path is stored, int64 [N], or -1.
+
+    Arrow's index of all of them would be what an ingestion needs most memory for. But most files stand at
+    about the place where they stood before; the others are looked for a part at a time.
+    """
+    places = np.full(len(paths), -1, dtype=np.int64)
+    for start in range(0, len(paths), AT_ONCE):
+        first = max(0, start - AT_ONCE)
+        near = stored.slice(first, 3 * AT_ONCE)
+        found = pc.index_in(paths.slice(start, AT_ONCE).cast(pa.binary()), value_set=near)
+        found = pc.fill_null(found, -1).to_numpy(zero_copy_only=False)
+        places[start : start + AT_ONCE] = np.where(found >= 0, found + first, -1)
+    rest = np.flatnonzero(places < 0) if len(stored) else places[:0]
+    for start in range(0, len(rest), AT_ONCE):
+        part = rest[start : start + AT_ONCE]
+        found = pc.index_in(stored, value_set=paths.take(pa.array(part)).cast(pa.binary()))
+        rows = np.flatnonzero(found.is_valid().to_numpy(zero_copy_only=False))
+        places[part[found.drop_null().to_numpy()]] = rows
+    return places
 
 
 def _absolute(paths: Iterable[str]) -> Iterator[bytes]:

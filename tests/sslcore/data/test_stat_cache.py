@@ -1,14 +1,16 @@
 """Unchanged files are not read again, changed ones are; what is written does not depend on it."""
 
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from sslcore.data import ingest as ingest_module
-from sslcore.data import read_manifest, take_over
+from sslcore.data import read_manifest, stat_cache, take_over
 from sslcore.data.examine import hash_file
 from sslcore.data.listing import list_source
 from sslcore.data.stat_cache import StatCache
@@ -110,3 +112,16 @@ def test_a_damaged_or_unwritable_cache_is_said(
     StatCache(tmp_path / "cache/below", files).save(np.zeros((6, 32), np.uint8), np.zeros(6, np.bool_))
     assert "cannot be written" in caplog.text
     assert StatCache(None, files).num_found == 0
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 7, 100])
+def test_paths_are_found_wherever_they_stand(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stat_cache, "AT_ONCE", at_once)
+    chance = random.Random(at_once)
+    for _ in range(30):
+        now, before = (chance.sample([b"%d" % number for number in range(40)], 25) for _ in range(2))
+        found = stat_cache._places(pa.array(now, pa.large_binary()), pa.array(before, pa.binary()))
+        assert found.tolist() == [before.index(path) if path in before else -1 for path in now]
+    nothing = pa.array([], pa.binary())
+    assert stat_cache._places(pa.array([b"a"], pa.large_binary()), nothing).tolist() == [-1]
+    assert stat_cache._places(nothing, pa.array([b"a"])).tolist() == []
