@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from sslcore.selection.coverage import Coverage, Grid, Kernel, covered_by, fill_kernel, whole_weights
 from sslcore.selection.pool import Pool
 
-__all__ = ["Covering", "covering_bytes", "drawn", "kernel_width"]
+__all__ = ["FEW_CANDIDATES", "FEW_REFERENCES", "Covering", "covering_bytes", "drawn", "kernel_width"]
 
 WHOLE = 450_000_000
+# What strategies that compute the kernel for few picks at a time draw instead, above as many pairs.
+FEW_REFERENCES, FEW_CANDIDATES = 8_192, 16_384
 SAMPLED, CANDIDATES, REDRAW = 16_384, 32_768, 1_024
 
 

@@ -70,7 +70,7 @@ def nearest_points(
     chunks = list(points.chunks()) if len(points) <= 16 * COLUMNS else None
     for start in range(0, len(positions), ROWS):
         rows = np.arange(start, min(start + ROWS, len(positions)))
-        x, own = screen.rows(positions[rows]), screen.lengths(positions[rows])
+        x, own = screen.view(positions[rows]), screen.lengths(positions[rows])
         sure = np.ones(len(rows), bool)
         for first, centres, lengths in chunks if chunks is not None else points.chunks():
             low = squared[rows]

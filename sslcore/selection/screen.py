@@ -52,6 +52,11 @@ class Screen:
         """Return vectors, float32 [n, D]."""
         return torch.from_numpy(self.vectors.take(positions))
 
+    def view(self, positions: NDArray[np.int64]) -> Tensor:
+        """Return vectors that nobody may change, float32 [n, D]; not copied where that can be helped."""
+        found = self.vectors.view(positions)
+        return torch.from_numpy(found if found.flags.writeable else found.copy())
+
     def exact(self, a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the squared distance of each pair of positions, the same wherever it is computed [n]."""
         squared = np.empty(len(a))

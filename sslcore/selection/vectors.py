@@ -56,6 +56,10 @@ class Vectors:
         """Return a copy of the vectors of some positions, float32 [n, D]."""
         return self._read(positions).astype(np.float32)
 
+    def view(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the same to read only, without a copy where the source allows it, float32 [n, D]."""
+        return self._read(positions).astype(np.float32, copy=False)
+
     def exact(self, positions: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return a copy of the vectors of some positions as they were given, float64 [n, D]."""
         return self._read(positions).astype(np.float64)

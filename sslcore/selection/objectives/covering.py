@@ -17,8 +17,8 @@ from sslcore.selection.pool import Pool
 
 __all__ = ["Covering"]
 
-# The kernel has at most so many numbers, 256 MB: of a large pool, fewer references are drawn.
-MOST_NUMBERS, LEAST_REFERENCES = 2**27, 256
+# The kernel has at most so many numbers, 128 MB: of a large pool, fewer references are drawn.
+MOST_NUMBERS, LEAST_REFERENCES = 2**26, 256
 
 
 @dataclass(frozen=True)

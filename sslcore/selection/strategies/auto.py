@@ -24,7 +24,14 @@ from numpy.typing import NDArray
 
 from sslcore.selection.clusters import cluster, nearest_members
 from sslcore.selection.coverage import gaussian
-from sslcore.selection.covering import Covering, covering_bytes, drawn, kernel_width
+from sslcore.selection.covering import (
+    FEW_CANDIDATES,
+    FEW_REFERENCES,
+    Covering,
+    covering_bytes,
+    drawn,
+    kernel_width,
+)
 from sslcore.selection.head import known_labels, predictions
 from sslcore.selection.herding import Herding
 from sslcore.selection.nearest import Points, nearest_points
@@ -39,8 +46,6 @@ TOGETHER = 100
 STARTS = 3
 # Of a larger pool, so many candidates are drawn to be placed among.
 MOST_PLACED = 65536
-# Of a large pool, so many are to be covered and compete at a time.
-REFERENCES, CANDIDATES = 8192, 16384
 GROWTH = 1.5
 TENFOLD = 10.0
 
@@ -117,7 +122,7 @@ def _cover(
 ) -> Picks:
     """Pick by coverage, with a kernel as wide as the pool is far from what is chosen."""
     screen = Screen(pool.vectors)
-    some = drawn(pool.candidates, REFERENCES, np.random.default_rng(seed))
+    some = drawn(pool.candidates, FEW_REFERENCES, np.random.default_rng(seed))
     width = kernel_width(pool)
     if len(pool.labelled):
         squared, _ = nearest_points(screen, some, Points(screen, pool.labelled))
@@ -130,8 +135,8 @@ def _cover(
         gaussian(width),
         seed=seed,
         weights_N=weights_N,
-        references=REFERENCES,
-        candidates=CANDIDATES,
+        references=FEW_REFERENCES,
+        candidates=FEW_CANDIDATES,
     )
     picks = Herding(covering, close_N).take(k)
     columns = {"group_share": np.full(k, math.nan), **picks.columns}
@@ -142,7 +147,7 @@ def _estimate(pool: Pool, k: int) -> int:
     """Return bytes: of drawn vectors copies, groups and distances; then a kernel."""
     num = min(len(pool.candidates), MOST_PLACED)
     placed = 24 * num * 4 + 16 * TOGETHER * pool.vectors.dim + 200_000_000
-    covered = covering_bytes(pool, k, references=REFERENCES, candidates=CANDIDATES)
+    covered = covering_bytes(pool, k, references=FEW_REFERENCES, candidates=FEW_CANDIDATES)
     return max(placed, covered if k > TOGETHER else 0)
 
 

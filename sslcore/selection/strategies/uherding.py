@@ -7,7 +7,7 @@ between two labelled samples, so that with more labels it narrows, until only un
 labels the width is that of the vectors (1 for unit length) and all count alike, which is MaxHerding.
 
 The classifier is made less sure by temperature scaling, as there (calibration.py). How coverage is computed,
-and what is sampled above 21,000 samples: covering.py.
+and what is sampled above 11,500 samples: covering.py.
 
 Shapes: N vectors.
 """
@@ -19,7 +19,13 @@ from numpy.typing import NDArray
 
 from sslcore.selection.calibration import calibrated_predictions
 from sslcore.selection.coverage import Grid, gaussian
-from sslcore.selection.covering import Covering, covering_bytes, kernel_width
+from sslcore.selection.covering import (
+    FEW_CANDIDATES,
+    FEW_REFERENCES,
+    Covering,
+    covering_bytes,
+    kernel_width,
+)
 from sslcore.selection.herding import Herding
 from sslcore.selection.picks import Strategy
 from sslcore.selection.pool import Pool
@@ -43,7 +49,15 @@ def begin(pool: Pool, *, seed: int) -> Herding:
     predicts = pool.has("predictions")
     close_N = margin(calibrated_predictions(pool, seed=seed)) if predicts else np.full(len(pool), math.nan)
     weights_N = close_N if predicts else None
-    return Herding(Covering(pool, gaussian(_width(pool)), seed=seed, weights_N=weights_N), close_N)
+    covering = Covering(
+        pool,
+        gaussian(_width(pool)),
+        seed=seed,
+        weights_N=weights_N,
+        references=FEW_REFERENCES,
+        candidates=FEW_CANDIDATES,
+    )
+    return Herding(covering, close_N)
 
 
 def _width(pool: Pool) -> float:
@@ -66,5 +80,5 @@ STRATEGY = Strategy(
     about="coverage in which unsure samples count more, narrowing as labels come"
     " (Bae et al. 2025, arxiv.org/abs/2412.20644)",
     begin=begin,
-    estimate=covering_bytes,
+    estimate=lambda pool, k: covering_bytes(pool, k, references=FEW_REFERENCES, candidates=FEW_CANDIDATES),
 )
