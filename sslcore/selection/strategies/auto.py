@@ -5,7 +5,8 @@ there, and where it is behind: for a nearest neighbour `kmeans` is better from 5
 
 - The first picks of a batch, up to `TOGETHER`, are placed together: k-means around what is labelled, the
   candidate nearest to each centre (Pourahmadi et al., 2021, https://arxiv.org/abs/2110.12033), the best of
-  `STARTS`. With few picks, one that was right alone is wrong beside the next ones, and greedy coverage cannot take it back.
+  `STARTS`. With few picks, one that was right alone is wrong beside the next ones, and greedy coverage
+  cannot take it back.
 - The picks after them are greedy: each adds most to the coverage of the pool (Bae, Noh & Sutherland, ECCV
   2024, https://arxiv.org/abs/2407.12212). The kernel's width there is 1; here it is the root mean squared
   distance of the pool to what is chosen or labelled, taken anew when half as many again are chosen.
