@@ -35,7 +35,7 @@ def test_what_is_exported_and_filled_in_comes_back(root: Path, capfd: pytest.Cap
     table.to_csv("out/labels.csv", index=False)
     assert main(["label", "import", "out/labels.csv", "--format", "csv", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["num_labels"] == 1
-    assert (root / "data" / "labels" / "csv.csv").read_text().splitlines()[1].endswith(",1.png,cat")
+    assert (root / "data" / "labels" / "csv.csv").read_text().splitlines()[1].endswith(",1.png,cat,1")
 
 
 def test_mistakes_are_one_line(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
