@@ -17,8 +17,8 @@ def keep_freed_memory() -> bool:
     """Let this process keep up to 512 MiB that it has freed, for its next tensors.
 
     By default glibc gives memory back to the system as soon as a few hundred kilobytes at the end of its heap
-    are free, and every page of the next tensor costs an interruption: a product of two planes of 224 x 224
-    takes four times as long. Only the first call does anything.
+    are free, and every page of the next tensor costs an interruption: twice a plane of 224 x 224 takes
+    four times as long. Only the first call does anything.
 
     Returns:
         Whether it could be set; False where the C library is not glibc.
