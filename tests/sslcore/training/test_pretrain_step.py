@@ -217,7 +217,7 @@ def test_it_learns_more_than_random_weights_know(tmp_path: Path) -> None:
     ingest(IngestConfig(source="sample", val_fraction=0.2), output=dataset, root=tmp_path)
     recipe = {
         "image_size": 24,
-        "epochs": 12,
+        "epochs": 16,
         "warmup_epochs": 1,
         "batch_size": 64,
         "optimizer": "adamw",
@@ -230,4 +230,4 @@ def test_it_learns_more_than_random_weights_know(tmp_path: Path) -> None:
     learnt = train(dataset, tmp_path / "out", **recipe).figures["knn_accuracy"]
     backbone = build_backbone("resnet10-small", image_size=24, seed=5)
     random = OnlineEvaluation(dataset, image_size=24).measure(backbone, torch.device("cpu"))
-    assert learnt > random["knn_accuracy"] + 0.08
+    assert learnt > random["knn_accuracy"] + 0.1
