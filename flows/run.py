@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -20,9 +20,11 @@ from tasks.telemetry import switch_off
 from tasks.workspace import STAGES
 
 if TYPE_CHECKING:
+    from prefect import Flow
+
     from tasks.launch import StageOutcome
 
-__all__ = ["run_pipeline"]
+__all__ = ["outcomes_of", "run_pipeline"]
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +60,22 @@ def run_pipeline(
         from flows.pipeline import pipeline
 
         with _no_server_left(), _late_server_in_one_line():
-            state = pipeline(workspace=str(place.root), overrides=typed, return_state=True)
-        outcomes: list[StageOutcome] = state.result()
-        return outcomes
+            return outcomes_of(pipeline, workspace=str(place.root), overrides=typed)
+
+
+def outcomes_of(flow: "Flow[..., list[StageOutcome]]", **parameters: Any) -> "list[StageOutcome]":
+    """Run a flow here and return what it returned.
+
+    The engine's value is asked for and not the final state's: a server whose database is locked for a while
+    gives back a state without it.
+    """
+    from prefect.exceptions import FailedRun
+
+    try:
+        outcomes: list[StageOutcome] = flow(**parameters)
+    except FailedRun as error:
+        raise SslflowError(str(error)) from None
+    return outcomes
 
 
 def _nothing_to_do(workspace: Path) -> "list[StageOutcome]":

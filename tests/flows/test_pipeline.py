@@ -8,9 +8,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from prefect.settings import PREFECT_API_URL
+from prefect.utilities.engine import propose_state_sync
 
 from flows.pipeline import pipeline
-from sslcore.errors import UserError
+from flows.run import outcomes_of, run_pipeline
+from sslcore.errors import SslflowError, UserError
 from tasks.stage import StageOutcome
 from tasks.tracking import connect
 from tasks.workspace import STAGES, Workspace
@@ -21,9 +24,7 @@ Make = Callable[[str], Workspace]
 
 
 def run_flow(workspace: Workspace, **parameters: Any) -> list[StageOutcome]:
-    state = pipeline(workspace=str(workspace.root), return_state=True, **parameters)
-    outcomes: list[StageOutcome] = state.result()
-    return outcomes
+    return outcomes_of(pipeline, workspace=str(workspace.root), **parameters)
 
 
 def statuses(outcomes: list[StageOutcome]) -> dict[str, str]:
@@ -117,6 +118,28 @@ def test_a_mistake_fails_the_flow_with_one_line(flown: tuple[Workspace, dict[str
         run_flow(workspace, source="nowhere")
     with workspace.lock(), pytest.raises(UserError, match="is in use by"):
         run_flow(workspace)
+
+
+@pytest.fixture
+def forgetful_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that answers too late (its database is locked): the state comes back without its data."""
+
+    def forget(*args: Any, **kwargs: Any) -> Any:
+        state = propose_state_sync(*args, **kwargs)
+        return state.model_copy(update={"data": None})
+
+    monkeypatch.setattr("prefect.flow_engine.propose_state_sync", forget)
+    monkeypatch.setenv("PREFECT_API_URL", PREFECT_API_URL.value())  # the command starts a flow at all
+
+
+@pytest.mark.usefixtures("forgetful_server")
+def test_a_state_that_the_server_gives_back_empty_loses_no_outcome(
+    flown: tuple[Workspace, dict[str, str]],
+) -> None:
+    workspace, _ = flown
+    assert statuses(run_pipeline(workspace.root)) == dict.fromkeys(STAGES, "unchanged")
+    with pytest.raises(SslflowError, match="source nowhere does not exist"):
+        run_flow(workspace, source="nowhere")
 
 
 def test_one_image_added_and_one_truncated(flown: tuple[Workspace, dict[str, str]], tmp_path: Path) -> None:
