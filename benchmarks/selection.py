@@ -278,10 +278,8 @@ def run_row(name: str, options: argparse.Namespace, work: Path) -> list[dict[str
     if best is None:
         print(f"{row.work}: ours failed: {got['failed']}")
         return []
-    print(
-        f"{row.work}\n    ours {best['seconds']:.2f} s, {best['mb']:.0f} MB{_quality(row, path, best)}",
-        flush=True,
-    )
+    found = f", {best['dropped']} dropped" if "dropped" in best else _quality(row, path, best)
+    print(f"{row.work}\n    ours {best['seconds']:.2f} s, {best['mb']:.0f} MB{found}", flush=True)
     lines = []
     for peer, arguments in row.peers.items():
         python = sys.executable if peer in ("numpy", "full") else str(options.peers / "bin" / "python")

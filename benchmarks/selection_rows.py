@@ -107,6 +107,13 @@ ROWS = {
         {"faiss": {"what": "range", "distance": 0.5}},
     ),
     "dedup-1m": Row(
+        "deduplication, exact, 1M x 384",
+        (1_000_000, 384),
+        {"strategy": "random", "k": 1, "map": True, "dedup": 0.5},
+        {},
+        quick=False,
+    ),
+    "dedup-groups-1m": Row(
         "deduplication by groups, 1M x 384",
         (1_000_000, 384),
         {"strategy": "random", "k": 1, "map": True, "dedup": {"min_distance": 0.5, "method": "semdedup"}},

@@ -6,7 +6,7 @@ Shapes: N vectors, D dimensions.
 import hashlib
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from sslcore.errors import UserError
 
 __all__ = ["Vectors"]
+
+T = TypeVar("T", np.float32, np.float64)
 
 # Blocks hold about this many numbers: 16 MB of float32.
 NUMBERS_AT_ONCE = 4_000_000
@@ -54,7 +56,7 @@ class Vectors:
 
     def take(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return a copy of the vectors of some positions, float32 [n, D]."""
-        return self._read(positions).astype(np.float32)
+        return self._copy(positions, np.float32)
 
     def view(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the same to read only, without a copy where the source allows it, float32 [n, D]."""
@@ -62,7 +64,11 @@ class Vectors:
 
     def exact(self, positions: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return a copy of the vectors of some positions as they were given, float64 [n, D]."""
-        return self._read(positions).astype(np.float64)
+        return self._copy(positions, np.float64)
+
+    def _copy(self, positions: NDArray[np.int64], kind: type[T]) -> NDArray[T]:
+        found = self._read(positions)
+        return found.astype(kind, copy=np.may_share_memory(found, self.source))
 
     def _read(self, positions: NDArray[np.int64]) -> NDArray[Any]:
         rows = self.rows(positions)

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sslcore.errors import ConfigError, UserError
+from sslcore.selection import dedup as dedup_module
 from sslcore.selection import select
 from sslcore.selection.dedup import Dedup, find_duplicates
 
@@ -27,8 +28,13 @@ def in_loops(x: NDArray[Any], distance: float, labelled: list[int]) -> dict[int,
 
 @pytest.mark.parametrize("dim", [2, 80])
 @pytest.mark.parametrize("labelled", [[], [3, 50, 51]])
-def test_exact_equals_plain_loops(dim: int, labelled: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sslcore.selection.dedup.BLOCK", 32)  # 80 dimensions are projected
+@pytest.mark.parametrize("group_size", [1000, 6])
+def test_exact_equals_plain_loops(
+    dim: int, labelled: list[int], group_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dedup_module, "MOST_BLOCK", 32)  # 80 dimensions are projected
+    monkeypatch.setattr(dedup_module, "MOST_PAIRS", 100)  # some blocks are halved
+    monkeypatch.setattr(dedup_module, "EXACT_GROUP_SIZE", group_size)
     rng = np.random.default_rng(dim)
     x = np.round(rng.normal(size=(40, dim)), 1)[rng.integers(0, 40, 150)]
     x += 0.02 * rng.normal(size=x.shape) * (rng.random((150, 1)) < 0.5)
@@ -38,6 +44,29 @@ def test_exact_equals_plain_loops(dim: int, labelled: list[int], monkeypatch: py
     expected = in_loops(x, 0.15, labelled)
     assert dict(zip(got.positions.tolist(), got.kept.tolist(), strict=True)) == expected
     assert 20 < len(expected) < 140
+
+
+@pytest.mark.parametrize("distance", [0.1, 0.5, 1.0, 1.3])
+def test_nothing_is_missed_between_groups(distance: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(0).normal(size=(400, 3))
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    run = select(x, 1, strategy="random").run
+    assert run is not None
+    monkeypatch.setattr(dedup_module, "EXACT_GROUP_SIZE", 20)
+    compared: list[float] = []
+    reached = dedup_module._Borders.reached
+
+    def counted(self: Any, positions: Any, group: Any) -> Any:
+        found = reached(self, positions, group)
+        compared.append(float(found.float().mean()))
+        return found
+
+    monkeypatch.setattr(dedup_module._Borders, "reached", counted)
+    got = find_duplicates(run.pool, Dedup(distance), seed=0)
+    assert dict(zip(got.positions.tolist(), got.kept.tolist(), strict=True)) == in_loops(x, distance, [])
+    assert (compared[0] < 0.4) == (distance <= 0.5)  # the groups do rule out what they can
+    grouped = find_duplicates(run.pool, Dedup(distance, "semdedup", num_groups=20), seed=0)
+    assert len(grouped.positions) < len(got.positions)  # some near ones lie in different groups
 
 
 def test_a_pair_just_on_the_distance_is_near() -> None:
@@ -83,7 +112,7 @@ def test_picks_do_not_depend_on_the_order_of_rows() -> None:
 
 def test_what_would_not_fit_is_refused_before_it_starts() -> None:
     x = np.random.default_rng(0).normal(size=(600, 80)).astype(np.float32)
-    with pytest.raises(UserError, match="exact deduplication of 600 samples needs about 2.94 MB"):
+    with pytest.raises(UserError, match="exact deduplication of 600 samples needs about 2.98 MB"):
         select(x, 5, strategy="random", dedup=0.1, memory="1MB")
     assert len(select(x, 5, strategy="random", dedup=0.1, memory="4MB").indices) == 5
 
