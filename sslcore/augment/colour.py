@@ -8,6 +8,7 @@ whichever of the three is a sample's turn; only hue is different.
 import torch
 from torch import Generator, Tensor
 
+from sslcore.augment.compiled import as_array, compiled_for
 from sslcore.augment.hue import adjust_hue
 from sslcore.augment.step import Drawn, Step, chance, check_probability, on_chosen, put, take, uniform
 from sslcore.errors import ConfigError
@@ -71,6 +72,12 @@ class ColourJitter(Step):
         """Map float 0..1 [B, C, H, W] to the same as drawn; may overwrite ``images``."""
         if images.device.type != "cpu":
             return self.change_all(images, drawn)
+        if images.shape[1] == 3 and (kernels := compiled_for(images)) is not None:
+            images = images.contiguous()
+            names = ("chosen", "before", "image", "mean", "luma", "hue")
+            arrays = [as_array(drawn[name]) for name in names]
+            kernels.jitter(as_array(images.flatten(2)), *arrays, self._turns_hue(images))
+            return images
         # Sorted by how many blends come before hue, each pass is over neighbours; the unchanged come last.
         key = torch.where(drawn["chosen"], drawn["before"], 4)
         counts = torch.bincount(key, minlength=5).tolist()
@@ -131,6 +138,10 @@ class RandomGreyscale(Step):
     def change(self, images: Tensor, drawn: Drawn) -> Tensor:
         """Map float [B, C, H, W] to the same as drawn; may overwrite ``images``."""
         if images.shape[1] != 3:
+            return images
+        if (kernels := compiled_for(images)) is not None:
+            images = images.contiguous()
+            kernels.grey(as_array(images.flatten(2)), as_array(drawn["chosen"]))
             return images
         return on_chosen(images, drawn["chosen"], lambda chosen: chosen.copy_(to_luma(chosen)))
 

@@ -8,10 +8,12 @@ in the middle.
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import interpolate
 
+from sslcore.augment.compiled import as_array, compiled
 from sslcore.augment.normalize import to_unit
 from sslcore.augment.resample import KERNELS, LARGE, crop_matrix, crop_taps, sum_rows
 from sslcore.augment.step import Drawn, chance, check_probability, uniform
@@ -156,13 +158,17 @@ def crop_cutter(
         dense: Whether to multiply by whole matrices; by default everywhere but on the CPU.
 
     Returns:
-        From a slice of the batch to float 0..1 [n, C, size, size]. Cut on the CPU out of uint8 images of more
-        than LARGE pixels, these are whole levels of 1/255, as from torchvision; else they are not rounded.
+        From a slice of the batch to float 0..1 [n, C, size, size]. Where nothing is compiled, what is cut on
+        the CPU out of uint8 images of more than LARGE pixels are whole levels of 1/255, as from torchvision;
+        else they are not rounded.
     """
     flips = torch.zeros_like(boxes[:, :2], dtype=torch.bool) if flips is None else flips
     if images.device.type != "cpu" if dense is None else dense:
         cut = _dense_cutter(images, boxes, size, flips, interpolation)
     else:
+        made = _compiled_cutter(images, boxes, size, flips, interpolation)
+        if made is not None:
+            return made
         cut = _sparse_cutter(images, boxes, size, flips, interpolation)
     if interpolation == "bilinear":
         return cut
@@ -179,6 +185,24 @@ def _dense_cutter(
         for side in (0, 1)
     )
     return lambda piece: rows[piece, None] @ to_unit(images[piece]) @ columns[piece].transpose(1, 2)[:, None]
+
+
+def _compiled_cutter(
+    images: Tensor, boxes: Tensor, size: int, flips: Tensor, interpolation: str
+) -> Callable[[slice], Tensor] | None:
+    kernels = compiled() if images.dtype in (torch.uint8, torch.float32) else None
+    if kernels is None:
+        return None
+    source, places, turned = as_array(images), as_array(boxes), as_array(flips)
+    unit = np.float32(1 / 255 if images.dtype == torch.uint8 else 1)
+
+    def cut(piece: slice) -> Tensor:
+        made = torch.empty(len(places[piece]), images.shape[1], size, size)
+        args = (source[piece], places[piece], turned[piece], unit, interpolation == "bicubic")
+        kernels.cut(*args, as_array(made))
+        return made
+
+    return cut
 
 
 def _sparse_cutter(

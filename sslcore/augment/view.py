@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from sslcore.allocation import keep_freed_memory
+from sslcore.augment.compiled import as_array, compiled_for, over_pieces
 from sslcore.augment.crop import crop_cutter, crop_shares
 from sslcore.augment.normalize import IMAGENET, Normalization
 from sslcore.augment.resample import copy_planes
@@ -100,21 +101,39 @@ class View(nn.Module):
             return self._finish(cut(slice(None)), drawn[1:]).contiguous(memory_format=torch.channels_last)
         keep_freed_memory()
         made = torch.empty(batch, channels, size, size)
-        step = max(1, CACHED // (channels * size**2))
-        for start in range(0, batch, step):
-            piece = slice(start, start + step)
+
+        def make(piece: slice) -> None:
             rows = [{name: value[piece] for name, value in each.items()} for each in drawn[1:]]
-            copy_planes(made[piece], self._finish(cut(piece), rows))
+            self._finish_into(made[piece], cut(piece), rows)
+
+        over_pieces(make, total=batch, size=max(1, CACHED // (channels * size**2)))
         return made
 
     def forward(self, images: Tensor, generator: Generator | None = None) -> Tensor:
         """Map uint8 or float 0..1 [B, C, H, W] to normalized float [B, C, size, size]."""
         return self.make(images, self.draw(images.shape, images.device, generator))
 
-    def _finish(self, images: Tensor, drawn: Sequence[Drawn]) -> Tensor:
-        """Take the steps and normalize, in place where it can be."""
+    @torch.no_grad()
+    def _finish_into(self, target: Tensor, images: Tensor, drawn: Sequence[Drawn]) -> None:
+        """Take the steps, normalize and write what comes of it, on the CPU."""
+        if self.normalization is None or (kernels := compiled_for(images)) is None:
+            copy_planes(target, self._finish(images, drawn))
+            return
+        images = self._change(images, drawn)
+        scale, shift = (
+            as_array(each.flatten().expand(images.shape[1]))
+            for each in self._normalizing(self.normalization, images.device)
+        )
+        kernels.scale_into(as_array(images.flatten(2)), scale, shift, as_array(target.flatten(2)))
+
+    def _change(self, images: Tensor, drawn: Sequence[Drawn]) -> Tensor:
         for step, each in zip(self.steps, drawn, strict=True):
             images = cast(Step, step).change(images, each)
+        return images
+
+    def _finish(self, images: Tensor, drawn: Sequence[Drawn]) -> Tensor:
+        """Take the steps and normalize, in place where it can be."""
+        images = self._change(images, drawn)
         if self.normalization is None:
             return images
         scale, shift = self._normalizing(self.normalization, images.device)

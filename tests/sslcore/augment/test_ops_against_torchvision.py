@@ -8,9 +8,10 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as oracle
 
-from sslcore.augment.blur import gaussian_blur
+from sslcore.augment.blur import RandomGaussianBlur, gaussian_blur
 from sslcore.augment.colour import (
     ColourJitter,
+    RandomGreyscale,
     adjust_brightness,
     adjust_contrast,
     adjust_saturation,
@@ -54,7 +55,7 @@ def test_resized_crop_down_and_up(images: Tensor, size: int, interpolation: str,
 
 @pytest.mark.parametrize("interpolation", MODES)
 @pytest.mark.parametrize("levels", [False, True])
-def test_resized_crop_of_large_images_one_by_one(interpolation: str, levels: bool) -> None:
+def test_resized_crop_of_large_images_one_by_one(interpolation: str, levels: bool, kernels: str) -> None:
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(0, 256, (3, 2, 90, 70), dtype=torch.uint8, generator=generator)
     images = images if levels else images / 255
@@ -62,10 +63,13 @@ def test_resized_crop_of_large_images_one_by_one(interpolation: str, levels: boo
     flips = torch.tensor([[False, False], [True, False], [True, True]])
     ours = resized_crop(images, boxes, 64, flips, interpolation=interpolation)
     for image, box, sides, made in zip(images, boxes.tolist(), flips.tolist(), ours, strict=True):
-        expected = oracle.resized_crop(image, *box, [64, 64], MODES[interpolation], antialias=True)
-        expected = (expected / 255 if levels else expected).clamp(0, 1)
-        expected = expected.flip([dim for dim, turn in zip((1, 2), sides, strict=True) if turn])
-        torch.testing.assert_close(made, expected, atol=1e-7 if levels else 3e-6, rtol=0)
+        if levels and kernels == "torch":  # whole levels, as torchvision rounds them
+            expected = oracle.resized_crop(image, *box, [64, 64], MODES[interpolation], antialias=True) / 255
+        else:
+            unit = image / 255 if levels else image
+            expected = oracle.resized_crop(unit, *box, [64, 64], MODES[interpolation], antialias=True)
+        expected = expected.clamp(0, 1).flip([dim for dim, turn in zip((1, 2), sides, strict=True) if turn])
+        torch.testing.assert_close(made, expected, atol=3e-6, rtol=0)
 
 
 def test_large_uint8_crops_are_within_a_level_of_unrounded_ones() -> None:
@@ -157,6 +161,22 @@ def test_blur_with_the_whole_kernel(images: Tensor, dense: bool) -> None:
         for image, sigma, made in zip(images, sigmas.tolist(), blurred, strict=True):
             expected = oracle.gaussian_blur(image, [45, 45], [sigma, sigma])
             torch.testing.assert_close(made, expected, atol=1e-5, rtol=0)
+
+
+def test_blur_of_those_that_are_chosen(images: Tensor) -> None:
+    sigmas, chosen = torch.tensor([0.1, 0.4, 0.8, 1.2, 1.7, 2.0]), torch.tensor([1, 1, 0, 1, 1, 1]).bool()
+    for given in (images, transposed_in_memory(images)):
+        made = RandomGaussianBlur().change(given.clone(), {"chosen": chosen, "sigma": sigmas})
+        for image, sigma, blurs, each in zip(images, sigmas.tolist(), chosen.tolist(), made, strict=True):
+            expected = oracle.gaussian_blur(image, [45, 45], [sigma, sigma]) if blurs else image
+            torch.testing.assert_close(each, expected, atol=1e-5, rtol=0)
+
+
+def test_grey_of_those_that_are_chosen(images: Tensor) -> None:
+    chosen = torch.tensor([True, False, True, True, False, True])
+    made = RandomGreyscale().change(images.clone(), {"chosen": chosen})
+    for image, greys, each in zip(images, chosen.tolist(), made, strict=True):
+        torch.testing.assert_close(each, oracle.rgb_to_grayscale(image, 3) if greys else image)
 
 
 def test_blur_of_an_image_smaller_than_its_kernel() -> None:
