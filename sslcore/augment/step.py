@@ -31,7 +31,10 @@ class Step(nn.Module):
         raise NotImplementedError
 
     def change(self, images: Tensor, drawn: Drawn) -> Tensor:
-        """Map float [B, C, H, W] to the same as drawn; may overwrite ``images``."""
+        """Map float [B, C, H, W] to the same as drawn; may overwrite ``images``.
+
+        On a CPU several threads may call it at once, each with its own part of a batch.
+        """
         raise NotImplementedError
 
     def forward(self, images: Tensor, generator: Generator | None = None) -> Tensor:
