@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sslcore.errors import ConfigError, UserError
 from sslcore.selection import dedup as dedup_module
-from sslcore.selection import select
+from sslcore.selection import duplicate_search, select
 from sslcore.selection.dedup import Dedup, find_duplicates
 
 
@@ -32,8 +32,8 @@ def in_loops(x: NDArray[Any], distance: float, labelled: list[int]) -> dict[int,
 def test_exact_equals_plain_loops(
     dim: int, labelled: list[int], group_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dedup_module, "MOST_BLOCK", 32)  # 80 dimensions are projected
-    monkeypatch.setattr(dedup_module, "MOST_PAIRS", 100)  # some blocks are halved
+    monkeypatch.setattr(duplicate_search, "MOST_BLOCK", 32)  # 80 dimensions are projected
+    monkeypatch.setattr(duplicate_search, "MOST_PAIRS", 100)  # some blocks are halved
     monkeypatch.setattr(dedup_module, "EXACT_GROUP_SIZE", group_size)
     rng = np.random.default_rng(dim)
     x = np.round(rng.normal(size=(40, dim)), 1)[rng.integers(0, 40, 150)]
@@ -54,14 +54,14 @@ def test_nothing_is_missed_between_groups(distance: float, monkeypatch: pytest.M
     assert run is not None
     monkeypatch.setattr(dedup_module, "EXACT_GROUP_SIZE", 20)
     compared: list[float] = []
-    reached = dedup_module._Borders.reached
+    reached = duplicate_search._Borders.reached
 
     def counted(self: Any, positions: Any, group: Any) -> Any:
         found = reached(self, positions, group)
         compared.append(float(found.float().mean()))
         return found
 
-    monkeypatch.setattr(dedup_module._Borders, "reached", counted)
+    monkeypatch.setattr(duplicate_search._Borders, "reached", counted)
     got = find_duplicates(run.pool, Dedup(distance), seed=0)
     assert dict(zip(got.positions.tolist(), got.kept.tolist(), strict=True)) == in_loops(x, distance, [])
     assert (compared[0] < 0.4) == (distance <= 0.5)  # the groups do rule out what they can
