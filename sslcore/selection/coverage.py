@@ -182,11 +182,11 @@ class Coverage:
         step = max(1, min(2**16, 8_000_000 // self.kernel.shape[1]))
         for start in range(0, len(rows), step):
             some = slice(start, start + step)
-            part = self.kernel[rows[some]]
-            part = torch.clamp(part, low[some, None], high[some, None]).sub_(low[some, None])
+            part = torch.clamp(self.kernel[rows[some]], low[some, None], high[some, None])
             if self.weights is None:
-                total += part.sum(dim=0, dtype=torch.int32)
+                total += part.sum(dim=0, dtype=torch.int32) - low[some].sum()
             else:
                 # Whole numbers below 2^53, so exact whoever adds first.
-                total += (self.weights[rows[some]] @ part.double()).long()
+                heavy = self.weights[rows[some]]
+                total += (heavy @ part.double() - heavy @ low[some].double()).long()
         return total.numpy()

@@ -153,25 +153,34 @@ def cut(
         top, left, tall, wide = boxes[i]
         row_at, row_weight = _taps(tall, size, flips[i, 0], unit, cubic)
         column_at, column_weight = _taps(wide, size, flips[i, 1], F(1), cubic)
-        row = np.empty(wide, F)
+        line, lines = np.empty(wide, F), np.empty((tall, size), F)
         for c in range(out.shape[1]):
+            # Most crops are enlarged: their few rows first, whose pixels have to be gathered.
+            for y in range(tall):
+                source = images[i, c, top + y, left : left + wide]
+                for x in range(wide):
+                    line[x] = F(source[x])
+                lines[y] = F(0)
+                for k in range(len(column_at)):
+                    _add_gathered(line, column_at[k], column_weight[k], lines[y])
             for y in range(size):
-                row[:] = F(0)
-                for k in range(len(row_at)):
-                    weight = row_weight[k, y]
-                    if weight != 0:
-                        source = images[i, c, top + row_at[k, y], left : left + wide]
-                        for x in range(wide):
-                            row[x] += weight * F(source[x])
                 target = out[i, c, y]
                 target[:] = F(0)
-                for k in range(len(column_at)):
-                    at, weights = column_at[k], column_weight[k]
-                    for x in range(size):
-                        target[x] += weights[x] * row[at[x]]
+                for k in range(len(row_at)):
+                    weight, row = row_weight[k, y], lines[row_at[k, y]]
+                    if weight != 0:
+                        for x in range(size):
+                            target[x] += weight * row[x]
                 if cubic:
                     for x in range(size):
                         target[x] = min(max(target[x], F(0)), F(1))
+
+
+@_jit
+def _add_gathered(line: Floats, at: NDArray[np.uintp], weights: Floats, out: Floats) -> None:
+    """Add to each pixel [S] a weight times a pixel of a line."""
+    for x in range(len(out)):
+        out[x] += weights[x] * line[at[x]]
 
 
 @_jit
