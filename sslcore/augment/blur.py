@@ -9,9 +9,10 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from sslcore.augment.compiled import as_array, compiled_for
+from sslcore.augment.kernels import view_kernels
 from sslcore.augment.resample import sum_rows
 from sslcore.augment.step import Drawn, Step, chance, check_probability, on_chosen, uniform
+from sslcore.compiled import as_array
 from sslcore.errors import ConfigError
 
 __all__ = ["RandomGaussianBlur", "blur_matrix", "gaussian_blur"]
@@ -43,7 +44,7 @@ class RandomGaussianBlur(Step):
 
     def change(self, images: Tensor, drawn: Drawn) -> Tensor:
         """Map float [B, C, H, W] to the same as drawn; may overwrite ``images``."""
-        if (kernels := compiled_for(images)) is not None:
+        if (kernels := view_kernels(images)) is not None:
             images = images.contiguous()
             kernels.blur(as_array(images), as_array(drawn["chosen"]), as_array(drawn["sigma"]))
             return images

@@ -8,9 +8,10 @@ whichever of the three is a sample's turn; only hue is different.
 import torch
 from torch import Generator, Tensor
 
-from sslcore.augment.compiled import as_array, compiled_for
 from sslcore.augment.hue import adjust_hue
+from sslcore.augment.kernels import view_kernels
 from sslcore.augment.step import Drawn, Step, chance, check_probability, on_chosen, put, take, uniform
+from sslcore.compiled import as_array
 from sslcore.errors import ConfigError
 
 __all__ = ["ColourJitter", "RandomGreyscale", "adjust_brightness", "adjust_contrast", "adjust_saturation"]
@@ -72,7 +73,7 @@ class ColourJitter(Step):
         """Map float 0..1 [B, C, H, W] to the same as drawn; may overwrite ``images``."""
         if images.device.type != "cpu":
             return self.change_all(images, drawn)
-        if images.shape[1] == 3 and (kernels := compiled_for(images)) is not None:
+        if images.shape[1] == 3 and (kernels := view_kernels(images)) is not None:
             images = images.contiguous()
             names = ("chosen", "before", "image", "mean", "luma", "hue")
             arrays = [as_array(drawn[name]) for name in names]
@@ -139,7 +140,7 @@ class RandomGreyscale(Step):
         """Map float [B, C, H, W] to the same as drawn; may overwrite ``images``."""
         if images.shape[1] != 3:
             return images
-        if (kernels := compiled_for(images)) is not None:
+        if (kernels := view_kernels(images)) is not None:
             images = images.contiguous()
             kernels.grey(as_array(images.flatten(2)), as_array(drawn["chosen"]))
             return images

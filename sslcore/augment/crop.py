@@ -13,11 +13,12 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import interpolate
 
-from sslcore.augment.compiled import as_array, compiled
+from sslcore.augment.kernels import view_kernels
 from sslcore.augment.normalize import to_unit
 from sslcore.augment.resample import KERNELS, LARGE, crop_matrix, crop_taps, sum_rows
 from sslcore.augment.step import Drawn, chance, check_probability, uniform
 from sslcore.choices import check_choice
+from sslcore.compiled import as_array
 from sslcore.errors import ConfigError
 
 __all__ = ["RandomResizedCrop", "crop_cutter", "crop_shares", "draw_boxes", "resized_crop"]
@@ -190,7 +191,7 @@ def _dense_cutter(
 def _compiled_cutter(
     images: Tensor, boxes: Tensor, size: int, flips: Tensor, interpolation: str
 ) -> Callable[[slice], Tensor] | None:
-    kernels = compiled() if images.dtype in (torch.uint8, torch.float32) else None
+    kernels = view_kernels(images)
     if kernels is None:
         return None
     source, places, turned = as_array(images), as_array(boxes), as_array(flips)

@@ -7,13 +7,14 @@ import torch
 from torch import Generator, Tensor, nn
 
 from sslcore.allocation import keep_freed_memory
-from sslcore.augment.compiled import as_array, compiled_for, over_pieces
 from sslcore.augment.crop import crop_cutter, crop_shares
+from sslcore.augment.kernels import view_kernels
 from sslcore.augment.normalize import IMAGENET, Normalization
 from sslcore.augment.resample import copy_planes
 from sslcore.augment.rotate import RandomQuarterTurn, RandomRotation
 from sslcore.augment.step import Drawn, Step
 from sslcore.augment.view_list import ViewList
+from sslcore.compiled import as_array, over_pieces
 from sslcore.errors import ConfigError
 
 __all__ = ["Crop", "MultiView", "Resize", "View"]
@@ -106,7 +107,8 @@ class View(nn.Module):
             rows = [{name: value[piece] for name, value in each.items()} for each in drawn[1:]]
             self._finish_into(made[piece], cut(piece), rows)
 
-        over_pieces(make, total=batch, size=max(1, CACHED // (channels * size**2)))
+        threads = 1 if view_kernels(images) is None else None
+        over_pieces(make, total=batch, size=max(1, CACHED // (channels * size**2)), threads=threads)
         return made
 
     def forward(self, images: Tensor, generator: Generator | None = None) -> Tensor:
@@ -116,7 +118,7 @@ class View(nn.Module):
     @torch.no_grad()
     def _finish_into(self, target: Tensor, images: Tensor, drawn: Sequence[Drawn]) -> None:
         """Take the steps, normalize and write what comes of it, on the CPU."""
-        if self.normalization is None or (kernels := compiled_for(images)) is None:
+        if self.normalization is None or (kernels := view_kernels(images)) is None:
             copy_planes(target, self._finish(images, drawn))
             return
         images = self._change(images, drawn)

@@ -15,12 +15,14 @@ Shapes: R references (what is covered), C candidates (what covers), D dimensions
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sslcore.compiled import as_array, compiled, over_pieces
 from sslcore.selection.vectors import Vectors
 
 __all__ = [
@@ -39,6 +41,8 @@ __all__ = [
 # exact in float64.
 ONE, HEAVIEST = 2**14, 2**20
 TILE = 512
+# Pairs from which on sums are compiled: loading the compiler takes a second.
+WORTH = 2**22
 
 Kernel = Callable[[NDArray[np.float64]], NDArray[np.int16]]
 """From squared distances [r, c], which it may overwrite, to multiples of 1 / ONE."""
@@ -177,6 +181,8 @@ class Coverage:
         if self.weights is not None:
             counted = self.weights[rows] > 0
             rows, low, high = rows[counted], low[counted], high[counted]
+        if self.kernel.numel() >= WORTH and (loops := compiled("coverage")) is not None:
+            return self._compiled_between(loops, rows, low, high)
         total = torch.zeros(self.kernel.shape[1], dtype=torch.int64)
         # Few enough rows that sums of 16-bit numbers stay below 2^31.
         step = max(1, min(2**16, 8_000_000 // self.kernel.shape[1]))
@@ -190,3 +196,19 @@ class Coverage:
                 heavy = self.weights[rows[some]]
                 total += (heavy @ part.double() - heavy @ low[some].double()).long()
         return total.numpy()
+
+    def _compiled_between(self, loops: Any, rows: Tensor, low: Tensor, high: Tensor) -> NDArray[np.int64]:
+        """Do the same in one pass over the kernel, each thread with its own columns."""
+        num_columns, threads = self.kernel.shape[1], torch.get_num_threads()
+        total = np.empty(num_columns, np.int64)
+        kernel, bounds = as_array(self.kernel), [as_array(each) for each in (rows, low, high)]
+
+        def do(columns: slice) -> None:
+            if self.weights is None:
+                loops.between(kernel, *bounds, columns.start, total[columns])
+            else:
+                heavy = as_array(self.weights[rows])
+                loops.weighted_between(kernel, *bounds, heavy, columns.start, total[columns])
+
+        over_pieces(do, total=num_columns, size=max(1, -(-num_columns // threads)))
+        return total

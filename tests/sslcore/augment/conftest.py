@@ -2,7 +2,7 @@
 
 import pytest
 
-from sslcore.augment.compiled import available
+from sslcore.compiled import available
 
 
 @pytest.fixture(params=["compiled", "torch"], autouse=True)
@@ -10,7 +10,7 @@ def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """Return which of the two is at work; skip where numba is not installed."""
     way: str = request.param
     if way == "torch":
-        monkeypatch.setattr(available, "_kernels", lambda: None)
-    elif available.compiled() is None:
+        monkeypatch.setattr(available, "_module", lambda name: None)
+    elif available.compiled("views") is None:
         pytest.skip("numba is not installed, or SSLFLOW_COMPILED=0 is set")
     return way

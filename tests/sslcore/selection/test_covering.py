@@ -98,6 +98,22 @@ def test_weights_count_as_copies_of_references() -> None:
         assert weighted.gains.tolist() == plain.gains.tolist()
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_gains_are_the_same_compiled_and_not(weighted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    kernel = torch.from_numpy(rng.integers(0, ONE, (40, 50)).astype(np.int16))
+    weights = rng.integers(0, 2**20, 40) if weighted else None
+    gains = []
+    for worth in (2**60, 0):
+        monkeypatch.setattr("sslcore.selection.coverage.WORTH", worth)
+        coverage = Coverage(kernel, np.zeros(40, np.int16), weights)
+        for column in (3, 11, 12):
+            coverage.add(kernel[:, column].contiguous())
+        gains.append(coverage.gains.tolist())
+    assert gains[0] == gains[1]
+    assert max(gains[0]) > 0
+
+
 def test_kernels_of_two_sets_and_of_one_agree() -> None:
     grid, everyone = Grid(Vectors(unit(1100, 5, seed=7))), np.arange(1100)
     whole = fill_kernel(grid, everyone, everyone, top_hat(0.7))

@@ -1,20 +1,19 @@
-"""The compiled functions: arrays in, arrays changed in place or written to.
+"""Views: arrays in, arrays changed in place or written to.
 
 Shapes: n samples, C channels, H and W pixels, P = H x W, S the side of a cut, K taps of an output pixel.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from sslcore.compiled.jit import jit
 
 __all__ = ["blur", "cut", "grey", "jitter", "scale_into"]
 
 F = np.float32
 Floats = NDArray[np.float32]
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 RED, GREEN, BLUE = F(0.2989), F(0.587), F(0.114)
 NO_COLOUR = F(1e-12)
@@ -22,22 +21,7 @@ REACH = 5
 """Standard deviations at which a blur ends."""
 
 
-def _jit(function: Function) -> Function:
-    """Compile without Python's lock. Sums may be reordered, and nothing is NaN or infinite."""
-    options: Any = {
-        "nogil": True,
-        "error_model": "numpy",
-        "fastmath": {"nnan", "ninf", "nsz", "arcp", "contract", "reassoc"},
-    }
-    made: Any
-    try:
-        made = njit(cache=True, **options)(function)
-    except RuntimeError:  # there is no folder that it may keep its work in
-        made = njit(**options)(function)
-    return cast(Function, made)
-
-
-@_jit
+@jit
 def jitter(
     images: Floats,
     chosen: NDArray[np.bool_],
@@ -71,7 +55,7 @@ def jitter(
                 _blend(x[0], x[1], x[2], image[i, turn], mean[i, turn], luma[i, turn])
 
 
-@_jit
+@jit
 def _blend(red: Floats, green: Floats, blue: Floats, image: F, mean: F, luma: F) -> None:
     """Make a sample image x itself + mean x its mean luma + luma x its luma, in 0..1."""
     size = len(red)
@@ -89,7 +73,7 @@ def _blend(red: Floats, green: Floats, blue: Floats, image: F, mean: F, luma: F)
         blue[p] = min(max(b * image + add, F(0)), F(1))
 
 
-@_jit
+@jit
 def _turn_hue(red: Floats, green: Floats, blue: Floats, shift: F) -> None:
     """Turn the hue of a sample; the formula is that of `sslcore.augment.hue`."""
     for p in range(len(red)):
@@ -106,7 +90,7 @@ def _turn_hue(red: Floats, green: Floats, blue: Floats, shift: F) -> None:
         blue[p] = least + chroma * (F(1) + min(max(abs(abs(hue + F(2)) - F(3)), F(1)), F(2)))
 
 
-@_jit
+@jit
 def grey(images: Floats, chosen: NDArray[np.bool_]) -> None:
     """Replace the channels of chosen samples of [n, 3, P] by their luma."""
     for i in range(len(images)):
@@ -119,7 +103,7 @@ def grey(images: Floats, chosen: NDArray[np.bool_]) -> None:
                 x[2, p] = luma
 
 
-@_jit
+@jit
 def scale_into(images: Floats, scale: Floats, shift: Floats, out: Floats) -> None:
     """Write images [n, C, P] times scale [C] plus shift [C]."""
     for i in range(len(images)):
@@ -129,7 +113,7 @@ def scale_into(images: Floats, scale: Floats, shift: Floats, out: Floats) -> Non
                 target[p] = source[p] * factor + add
 
 
-@_jit
+@jit
 def cut(
     images: NDArray[Any],
     boxes: NDArray[np.int64],
@@ -176,14 +160,14 @@ def cut(
                         target[x] = min(max(target[x], F(0)), F(1))
 
 
-@_jit
+@jit
 def _add_gathered(line: Floats, at: NDArray[np.uintp], weights: Floats, out: Floats) -> None:
     """Add to each pixel [S] a weight times a pixel of a line."""
     for x in range(len(out)):
         out[x] += weights[x] * line[at[x]]
 
 
-@_jit
+@jit
 def _taps(length: int, size: int, backwards: bool, unit: F, cubic: bool) -> tuple[NDArray[np.uintp], Floats]:
     """Return the pixels of each output pixel and their weights, both [K, S]."""
     scale = length / size
@@ -206,7 +190,7 @@ def _taps(length: int, size: int, backwards: bool, unit: F, cubic: bool) -> tupl
     return at, weights
 
 
-@_jit
+@jit
 def _weight(distance: float, cubic: bool) -> float:
     """Return a triangle's weight, or that of Keys' cubic with a = -0.5, as in torch and PIL."""
     x = abs(distance)
@@ -219,7 +203,7 @@ def _weight(distance: float, cubic: bool) -> float:
     return 0.0
 
 
-@_jit
+@jit
 def blur(images: Floats, chosen: NDArray[np.bool_], sigma: Floats) -> None:
     """Blur chosen samples of [n, C, H, W], each by its own standard deviation in pixels [n]."""
     _, channels, height, width = images.shape
@@ -248,7 +232,7 @@ def blur(images: Floats, chosen: NDArray[np.bool_], sigma: Floats) -> None:
                         target[p] += weight * (above[p] + below[p])
 
 
-@_jit
+@jit
 def _weigh(line: Floats, bell: Floats, out: Floats) -> None:
     """Write the weighted sums of a padded line."""
     reach, size = len(bell) - 1, len(out)
@@ -263,7 +247,7 @@ def _weigh(line: Floats, bell: Floats, out: Floats) -> None:
             out[p] += weight * (before[p] + after[p])
 
 
-@_jit
+@jit
 def _bell(sigma: F, size: int) -> Floats:
     """Return one side of a Gaussian, from its middle; with the other side it sums to 1."""
     reach = min(int(np.ceil(F(REACH) * sigma)), size - 1)

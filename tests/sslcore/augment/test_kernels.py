@@ -1,16 +1,12 @@
-"""The compiled functions give what PyTorch's give, in any number of threads, and can be missing."""
-
-import importlib
-from typing import Any
+"""Views are the same compiled and not, and in any number of threads."""
 
 import pytest
 import torch
 from torch import Tensor
 
 from sslcore.augment import VIEWS, build_views
-from sslcore.augment.compiled import available
+from sslcore.compiled import available
 
-AT_FIRST = available._kernels.__wrapped__
 SETS = [name for name in VIEWS if name != "custom"]
 
 
@@ -27,7 +23,7 @@ def made(name: str, images: Tensor) -> list[Tensor]:
 @pytest.mark.parametrize("name", SETS)
 def test_every_set_is_the_same_both_ways(name: str, images: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     ours = made(name, images)
-    monkeypatch.setattr(available, "_kernels", lambda: None)
+    monkeypatch.setattr(available, "_module", lambda name: None)
     for one, other in zip(ours, made(name, images), strict=True):
         # Where a value is just at the threshold of solarization, or at its hue's corner, rounding shows.
         assert (one - other).abs().quantile(0.999) < 1e-4
@@ -39,26 +35,3 @@ def test_threads_share_a_batch_and_change_nothing(images: Tensor, monkeypatch: p
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     for one, other in zip(alone, made("byol", images), strict=True):
         assert torch.equal(one, other)
-
-
-def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-
-    def make(piece: slice) -> None:
-        if piece.start == 4:
-            raise ValueError("the third piece")
-
-    with pytest.raises(ValueError, match="the third piece"):
-        available.over_pieces(make, total=9, size=2)
-
-
-def test_without_numba_there_is_nothing_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> Any:
-        raise ImportError("No module named 'numba'")
-
-    monkeypatch.setattr(available, "_kernels", AT_FIRST)
-    monkeypatch.setattr(available, "import_module", missing)
-    assert available.compiled() is None
-    monkeypatch.setattr(available, "import_module", importlib.import_module)
-    monkeypatch.setenv("SSLFLOW_COMPILED", "0")
-    assert available.compiled() is None

@@ -6,60 +6,60 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["as_array", "compiled", "compiled_for", "over_pieces"]
+__all__ = ["as_array", "compiled", "over_pieces"]
 
 log = logging.getLogger(__name__)
 
 
-def compiled() -> Any:
-    """Return the compiled functions of `kernels`, or None where numba is not installed.
+def compiled(name: Literal["views", "coverage"]) -> Any:
+    """Return a module of compiled functions, or None where numba is not installed.
 
     ``SSLFLOW_COMPILED=0`` does without them.
     """
-    return _kernels()
+    return _module(name)
 
 
 @cache
-def _kernels() -> Any:
+def _module(name: str) -> Any:
     if os.environ.get("SSLFLOW_COMPILED", "1") == "0":
         return None
     try:
-        return import_module("sslcore.augment.compiled.kernels")
+        return import_module(f"sslcore.compiled.{name}")
     except ImportError as error:
-        log.info("views on the CPU are made by PyTorch's operations: %s", error)
+        log.info("%s on the CPU: by PyTorch's operations (%s)", name, error)
         return None
 
 
-def compiled_for(images: Tensor) -> Any:
-    """Return the compiled functions if these images can be given to them, else None."""
-    fits = images.device.type == "cpu" and images.dtype == torch.float32 and not images.requires_grad
-    return compiled() if fits else None
-
-
-def as_array(images: Tensor) -> NDArray[Any]:
+def as_array(tensor: Tensor) -> NDArray[Any]:
     """Return a tensor of the CPU as a contiguous array, of the same memory if it is contiguous."""
-    array: NDArray[Any] = images.detach().contiguous().numpy()
+    array: NDArray[Any] = tensor.detach().contiguous().numpy()
     return array
 
 
-def over_pieces(make: Callable[[slice], object], *, total: int, size: int) -> None:
-    """Call ``make`` for each slice of so many, in as many threads as PyTorch uses, if it is compiled.
+def over_pieces(do: Callable[[slice], object], *, total: int, size: int, threads: int | None = None) -> None:
+    """Call ``do`` for each slice of ``size`` of ``total``, in several threads.
 
     Compiled functions do not hold Python's lock, so that threads run side by side; others would only wait.
+
+    Args:
+        do: Called from several threads at once.
+        total: Of what.
+        size: Of a slice; the last may be smaller.
+        threads: How many; None is as many as PyTorch uses.
     """
     pieces = list(_slices(total, size))
-    threads = torch.get_num_threads() if compiled() is not None else 1
+    threads = torch.get_num_threads() if threads is None else threads
     if threads == 1 or len(pieces) == 1:
         for piece in pieces:
-            make(piece)
+            do(piece)
     else:
-        for _ in _pool(threads, os.getpid()).map(make, pieces):
+        for _ in _pool(threads, os.getpid()).map(do, pieces):
             pass
 
 
@@ -71,4 +71,4 @@ def _slices(total: int, size: int) -> Iterator[slice]:
 @cache
 def _pool(threads: int, _: int) -> ThreadPoolExecutor:
     """Return threads of this process: those of a parent are not there after a fork."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="views")
+    return ThreadPoolExecutor(threads, thread_name_prefix="compiled")
