@@ -21,7 +21,7 @@ __all__ = ["FEW_CANDIDATES", "FEW_REFERENCES", "Covering", "covering_bytes", "dr
 WHOLE = 450_000_000
 # What strategies that compute the kernel for few picks at a time draw instead, above as many pairs.
 FEW_REFERENCES, FEW_CANDIDATES = 8_192, 16_384
-SAMPLED, CANDIDATES, REDRAW = 16_384, 32_768, 1_024
+SAMPLED, CANDIDATES, REDRAW = 24_576, 32_768, 1_024
 
 
 def drawn(positions: NDArray[np.int64], most: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -113,7 +113,9 @@ class Covering:
 
     def _add(self, best: int) -> None:
         position = int(self.candidates[best])
-        self.coverage.add(self.coverage.kernel[:, best].contiguous())
+        kernel = self.coverage.kernel
+        # Between a set and itself a row is a column, and lies together in memory.
+        self.coverage.add(kernel[best] if self.same else kernel[:, best].contiguous())
         self.open[best] = False
         self.left[np.searchsorted(self.pool.candidates, position)] = False
         self.picks.append(position)
@@ -126,6 +128,7 @@ class Covering:
         if not self.whole:
             self.references = drawn(everyone, self.num_references, self.rng)
             self.candidates = drawn(self.pool.candidates[self.left], self.num_candidates, self.rng)
+        self.same = np.array_equal(self.references, self.candidates)
         kernel = fill_kernel(self.grid, self.references, self.candidates, self.kernel)
         self.open = ~np.isin(self.candidates, self.picks)
         centres = np.concatenate([self.pool.labelled, np.array(self.picks, np.int64)])
