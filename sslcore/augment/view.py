@@ -103,12 +103,12 @@ class View(nn.Module):
         keep_freed_memory()
         made = torch.empty(batch, channels, size, size)
 
-        def make(piece: slice) -> None:
+        def fill(piece: slice) -> None:
             rows = [{name: value[piece] for name, value in each.items()} for each in drawn[1:]]
             self._finish_into(made[piece], cut(piece), rows)
 
         threads = 1 if view_kernels(images) is None else None
-        over_pieces(make, total=batch, size=max(1, CACHED // (channels * size**2)), threads=threads)
+        over_pieces(fill, total=batch, size=max(1, CACHED // (channels * size**2)), threads=threads)
         return made
 
     def forward(self, images: Tensor, generator: Generator | None = None) -> Tensor:
