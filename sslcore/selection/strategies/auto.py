@@ -3,10 +3,14 @@
 Three papers, and a few constants between them that were set on CIFAR-10 (docs/selection.md says how it does
 there, and where it is behind: for a nearest neighbour `kmeans` is better from 500 labels on):
 
-- The first picks of a batch, up to `TOGETHER`, are placed together: k-means around what is labelled, the
-  candidate nearest to each centre (Pourahmadi et al., 2021, https://arxiv.org/abs/2110.12033), the best of
-  `STARTS`. With few picks, one that was right alone is wrong beside the next ones, and greedy coverage
-  cannot take it back.
+- Up to `TOGETHER` labels, and `FEW` of a class, picks are placed together: the pool is grouped anew by
+  k-means, with a group for every label that there is or will be, the best of `STARTS`; the largest groups
+  without a label give the candidate nearest to their centre (Pourahmadi et al., 2021,
+  https://arxiv.org/abs/2110.12033; groups as in Hacohen et al., ICML 2022,
+  https://arxiv.org/abs/2202.02794). With few picks, one that was right alone is wrong beside the next ones,
+  and greedy coverage cannot take it back.
+- With more labels, the first picks of a batch, up to `TOGETHER`, are placed by k-means around what is
+  labelled, which does not move.
 - The picks after them are greedy: each adds most to the coverage of the pool (Bae, Noh & Sutherland, ECCV
   2024, https://arxiv.org/abs/2407.12212). The kernel's width there is 1; here it is the root mean squared
   distance of the pool to what is chosen or labelled, taken anew when half as many again are chosen.
@@ -45,6 +49,7 @@ from sslcore.selection.screen import Screen
 __all__ = ["STRATEGY", "pick"]
 
 TOGETHER = 100
+FEW = 10
 STARTS = 3
 # Of a larger pool, so many candidates are drawn to be placed among.
 MOST_PLACED = 65536
@@ -70,7 +75,10 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
         close_N = margin(predictions(pool))
         # Where all are certain, all count alike.
         weights_N = close_N ** _power(pool) if close_N[pool.candidates].any() else None
-    picks = _place(pool, min(k, TOGETHER), seed, weights_N, close_N)
+    if len(pool.labelled) + k <= TOGETHER and _labels_per_class(pool) < FEW:
+        picks = _place_anew(pool, k, seed, close_N)
+    else:
+        picks = _place(pool, min(k, TOGETHER), seed, weights_N, close_N)
     while len(picks) < k:
         rest = replace(
             pool,
@@ -85,9 +93,41 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
 
 def _power(pool: Pool) -> float:
     """Return the power of the uncertainty: 1 for a label per class, 2 for ten, 3 for a hundred."""
+    return 1 + math.log(max(_labels_per_class(pool), 1.0), TENFOLD)
+
+
+def _labels_per_class(pool: Pool) -> float:
     _, labels = known_labels(pool)
-    per_class = len(labels) / max(len(np.unique(labels)), 1)
-    return 1 + math.log(max(per_class, 1.0), TENFOLD)
+    return len(labels) / max(len(np.unique(labels)), 1)
+
+
+def _place_anew(pool: Pool, k: int, seed: int, close_N: NDArray[np.float64]) -> Picks:
+    """Pick at the centres of the largest groups without a label; fewer than ``k`` where there are copies."""
+    rng, screen = np.random.default_rng(seed), Screen(pool.vectors)
+    some = np.union1d(drawn(pool.candidates, MOST_PLACED, rng), pool.labelled)
+    found = cluster(screen, some, len(pool.labelled) + k, rng=rng, starts=STARTS, sample=MOST_PLACED)
+    sizes = np.bincount(found.group, minlength=len(found.centres))
+    is_labelled = np.isin(some, pool.labelled)
+    num_labelled = np.bincount(found.group[is_labelled], minlength=len(found.centres))
+    rows = np.flatnonzero(~is_labelled)
+    by_group = rows[np.lexsort((rows, found.squared[rows], found.group[rows]))]
+    groups, firsts = np.unique(found.group[by_group], return_index=True)
+    order = np.lexsort((firsts, -sizes[groups], num_labelled[groups]))[:k]
+    groups, indices = groups[order], some[by_group[firsts[order]]]
+    shares = sizes[groups] / len(some)
+    reasons = []
+    for position, share, num in zip(indices, shares, num_labelled[groups], strict=True):
+        text = f"nearest to the centre of a group of {100 * share:.2g} % of the pool"
+        text += f", {num or 'none'} of it labelled"
+        if not math.isnan(close_N[position]):
+            text += f"; its own margin is {1 - close_N[position]:.2f}"
+        reasons.append(text)
+    columns = {
+        "group_share": shares,
+        "coverage_gain": np.full(len(indices), math.nan),
+        "margin": close_N[indices],
+    }
+    return Picks(indices, tuple(reasons), columns)
 
 
 def _place(
@@ -154,7 +194,7 @@ def _estimate(pool: Pool, k: int) -> int:
 
 
 STRATEGY = Strategy(
-    about="the default: k-means around what is labelled, then coverage; unsure samples count more"
+    about="the default: groups without labels, then coverage in which unsure samples count more"
     " (after Bae et al. 2025, arxiv.org/abs/2412.20644)",
     pick=pick,
     estimate=_estimate,

@@ -79,6 +79,30 @@ def test_copies_and_samples_without_weight_leave_groups_out() -> None:
     assert place(x, [], 1, [0.0] * 5 + [1.0] * 5)[0] == [5]
 
 
+def test_with_few_labels_the_largest_groups_without_one_are_next() -> None:
+    # Groups of 4, 3, 2 and 3 on a line; the first and the last are labelled.
+    x = np.array([[0.0], [1], [2], [3], [40], [41], [42], [70], [72], [100], [101], [102]])
+    labels = np.full(12, -1)
+    labels[[1, 9]] = 0, 1
+    got = select(x, 2, strategy="auto", labels=labels)
+    assert got.indices.tolist() == [5, 7]  # in the middle of 3; of 2 the lower row
+    assert got.columns["group_share"].tolist() == [3 / 12, 2 / 12]
+    assert "none of it labelled" in got.reasons[0]
+
+
+def test_copies_make_fewer_groups_and_coverage_picks_the_rest() -> None:
+    x = np.array([[0.0]] * 5 + [[1.0]] * 5)
+    assert len(set(select(x, 9, strategy="auto", labelled=[0]).indices.tolist())) == 9
+
+
+def test_ten_labels_of_each_class_are_enough_to_ask_a_classifier() -> None:
+    x, labels = draw(200, 2), np.full(200, -1)
+    labels[:18] = [0, 1] * 9
+    assert "none of it labelled" in select(x, 5, strategy="auto", labels=labels).reasons[0]
+    labels[18:20] = 0, 1
+    assert "weighted by uncertainty" in select(x, 5, strategy="auto", labels=labels).reasons[0]
+
+
 def test_uncertainty_gets_a_larger_power_as_labels_come() -> None:
     labels = np.array([0, 1] + [-1] * 998)
     for count, power in ((1, 1.0), (10, 2.0), (100, 3.0)):
