@@ -1,7 +1,7 @@
 """Strategy ``auto``: cover the pool; with labels, samples that a classifier is unsure of count more.
 
 Three papers, and a few constants between them that were set on CIFAR-10 (docs/selection.md says how it does
-there, and where it is behind: for a nearest neighbour `kmeans` is better from 500 labels on):
+there, and where it is behind: for a nearest neighbour `kmeans` is better with 1,000 labels):
 
 - Up to `TOGETHER` labels, and `FEW` of a class, picks are placed together: the pool is grouped anew by
   k-means, with a group for every label that there is or will be, the best of `STARTS`; the largest groups
