@@ -7,7 +7,7 @@ image and of its mirror image are averaged, and their roots taken, so that a few
 decide; then principal components, each divided by the fourth root of its variance, and unit length.
 Everything is fitted on the training images alone; the test images are only transformed.
 
-A linear probe on all training labels reaches 62.4 % of the CIFAR-10 test images.
+A linear probe on all training labels reaches 62.6 % of the CIFAR-10 test images.
 
 Shapes: N images, P patches of an image, V = 108 values of a patch, K centres, D dimensions kept.
 """

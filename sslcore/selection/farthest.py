@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sslcore.selection.largest import Largest
 from sslcore.selection.pool import Pool
 from sslcore.selection.screen import PAIRS_AT_ONCE, Screen, rough
 
@@ -30,8 +31,6 @@ __all__ = ["FarthestFirst", "Found"]
 BLOCK = 2048
 # At most so many rows have all distances among them computed at once; above, one column per pick.
 GRAM = 4096
-# Candidates among which blocks are sought, at least.
-RESERVE = 65_536
 NOBODY = -1
 
 
@@ -76,8 +75,7 @@ class FarthestFirst:
         self.exact = np.full(total, np.nan)
         """Exact squared distance to the nearest centre met, where it is known."""
         self.num_pairs = 0
-        self.reserve, self.outside = np.empty(0, np.int64), math.inf
-        """Candidates of the largest bounds, and what no bound of another exceeds."""
+        self.largest = Largest(self.bound)
         self._copies: Found | None = None
         self._copies_at = 0
         self._meet_all(pool.labelled)
@@ -201,7 +199,7 @@ class FarthestFirst:
             highest = float(self.best.max())
             if highest <= 4 * self.screen.error and self._only_copies():
                 return self._rest(want), True
-        rows, tau = self._largest(size)
+        rows, tau = self.largest.find(size, len(self.bound) - len(self.picks))
         if self.weights is None:
             tau += self.screen.error
         count = len(self.picks)
@@ -220,26 +218,6 @@ class FarthestFirst:
         self.met[rows] = count
         self.update_bounds(rows)
         return _Block(self, rows, x, tau).pick(want), fresh
-
-    def _largest(self, size: int) -> tuple[NDArray[np.int64], float]:
-        """Return the candidates of the largest bounds, ascending, and the largest bound of all others."""
-        if size >= len(self.bound) - len(self.picks):
-            return np.flatnonzero(self.bound > -np.inf), -math.inf
-        if len(self.bound) <= 2 * RESERVE:
-            largest = torch.topk(torch.from_numpy(self.bound), size + 1)
-            return np.sort(largest.indices[:-1].numpy()), float(largest.values[-1])
-        for _ in range(2):
-            if size < len(self.reserve):
-                some = torch.from_numpy(self.bound[self.reserve])
-                largest = torch.topk(some, size + 1)
-                tau = float(largest.values[-1])
-                if tau >= self.outside:
-                    return np.sort(self.reserve[largest.indices[:-1].numpy()]), tau
-            # The whole pool is looked through once for many blocks: bounds outside of the reserve only fall.
-            count = min(max(RESERVE, 4 * size, len(self.bound) // 64), len(self.bound))
-            found = torch.topk(torch.from_numpy(self.bound), count)
-            self.reserve, self.outside = found.indices.numpy(), float(found.values[-1])
-        raise AssertionError("a fresh reserve holds the largest")
 
     def _only_copies(self) -> bool:
         """Whether every candidate left is a copy of a centre: then the rest is in order."""

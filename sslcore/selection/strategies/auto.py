@@ -122,12 +122,7 @@ def _place_anew(pool: Pool, k: int, seed: int, close_N: NDArray[np.float64]) -> 
         if not math.isnan(close_N[position]):
             text += f"; its own margin is {1 - close_N[position]:.2f}"
         reasons.append(text)
-    columns = {
-        "group_share": shares,
-        "coverage_gain": np.full(len(indices), math.nan),
-        "margin": close_N[indices],
-    }
-    return Picks(indices, tuple(reasons), columns)
+    return _placed(indices, shares, reasons, close_N)
 
 
 def _place(
@@ -151,6 +146,12 @@ def _place(
         if not math.isnan(close_N[position]):
             text += f", weighted by uncertainty; its own margin is {1 - close_N[position]:.2f}"
         reasons.append(text)
+    return _placed(indices, shares, reasons, close_N)
+
+
+def _placed(
+    indices: NDArray[np.int64], shares: NDArray[np.float64], reasons: list[str], close_N: NDArray[np.float64]
+) -> Picks:
     columns = {
         "group_share": shares,
         "coverage_gain": np.full(len(indices), math.nan),

@@ -59,7 +59,7 @@ def test_picks_and_neighbours_equal_plain_loops(
 ) -> None:
     monkeypatch.setattr("sslcore.selection.farthest.BLOCK", block)
     monkeypatch.setattr("sslcore.selection.farthest.GRAM", gram)
-    monkeypatch.setattr("sslcore.selection.farthest.RESERVE", 1)  # and so few blocks are found in one look
+    monkeypatch.setattr("sslcore.selection.largest.RESERVE", 1)  # and so few blocks are found in one look
     vectors, labelled = grid(kind, 61, seed=block), [] if kind == "bits" else [7, 20, 33]
     got = select(vectors, 58, strategy="kcenter", labelled=labelled)
     picks, nearest = by_the_book(vectors, 58, labelled)
