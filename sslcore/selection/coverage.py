@@ -221,11 +221,12 @@ class Coverage:
         total = np.empty(num_columns, np.int64)
         kernel, bounds = as_array(self.kernel), [as_array(each) for each in (rows, low, high)]
 
+        heavy = None if self.weights is None else as_array(self.weights[rows])
+
         def do(columns: slice) -> None:
-            if self.weights is None:
+            if heavy is None:
                 loops.between(kernel, *bounds, columns.start, total[columns])
             else:
-                heavy = as_array(self.weights[rows])
                 loops.weighted_between(kernel, *bounds, heavy, columns.start, total[columns])
 
         over_pieces(do, total=num_columns, size=max(1, -(-num_columns // threads)))
