@@ -2,12 +2,12 @@
 
 Single-layer k-means features (Coates, Lee & Ng, "An Analysis of Single-Layer Networks in Unsupervised
 Feature Learning", AISTATS 2011): 6x6 patches, contrast-normalized and whitened, compared with k-means
-centres by the triangle activation, summed over the quadrants of the image. Beside the paper: the sums of an
-image and of its mirror image are averaged, and their roots taken, so that a few strong activations do not
-decide; then principal components, each divided by the fourth root of its variance, and unit length.
-Everything is fitted on the training images alone; the test images are only transformed.
+centres by the triangle activation, summed over the quadrants of the image, and standardized. Beside the
+paper: the sums of an image and of its mirror image are averaged, and their roots taken, so that a few strong
+activations do not decide; then principal components, each divided by its variance to the tenth, and unit
+length. Everything is fitted on the training images alone; the test images are only transformed.
 
-A linear probe on all training labels reaches 62.6 % of the CIFAR-10 test images.
+A linear probe on all training labels reaches 62.4 % of the CIFAR-10 test images.
 
 Shapes: N images, P patches of an image, V = 108 values of a patch, K centres, D dimensions kept.
 """
@@ -26,9 +26,9 @@ from torch.nn.functional import unfold
 __all__ = ["patch_features"]
 
 SIDE, PATCH, STRIDE = 32, 6, 2
-SETTINGS = {"patch": PATCH, "stride": STRIDE, "num_centres": 800, "dims": 128, "seed": 0, "version": 2}
+SETTINGS = {"patch": PATCH, "stride": STRIDE, "num_centres": 800, "dims": 128, "seed": 0, "version": 3}
 # Principal components are divided by their variance to this power: 1/2 would be whitening.
-EVENING = 0.25
+EVENING = 0.1
 
 
 def patch_features(
@@ -72,9 +72,9 @@ def _learn(train: Tensor, test: Tensor) -> tuple[NDArray[np.float32], NDArray[np
     mean, whitening = _whitening(patches)
     centres = _kmeans((patches - mean) @ whitening, SETTINGS["num_centres"], generator)
     x_train, x_test = (_encode(images, mean, whitening, centres) for images in (train, test))
-    middle = x_train.mean(dim=0)
-    x_train -= middle
-    x_test -= middle
+    middle, spread = x_train.mean(dim=0), (x_train.var(dim=0) + 0.01).sqrt()
+    for each in (x_train, x_test):
+        each.sub_(middle).div_(spread)
     variances, axes = torch.linalg.eigh(x_train.T @ x_train / len(x_train))
     axes = axes[:, -SETTINGS["dims"] :] * variances[-SETTINGS["dims"] :].pow(-EVENING)
     unit = [torch.nn.functional.normalize(each @ axes).numpy() for each in (x_train, x_test)]

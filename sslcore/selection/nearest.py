@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sslcore.selection.screen import Screen, rough
+from sslcore.selection.screen import Screen, rough, true_pairs
 from sslcore.selection.vectors import Vectors
 
 __all__ = ["NONE", "Points", "nearest_of", "nearest_points"]
@@ -95,9 +95,9 @@ def _within_error(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Return the pairs of a tile that may be the nearest of their row: row, column, squared distance."""
     limit = torch.minimum(tile.amin(dim=1) + 2 * error, torch.from_numpy(low + 2 * error) - own)
-    row, column = torch.nonzero(tile <= limit[:, None].float(), as_tuple=True)
+    row, column = true_pairs(tile <= limit[:, None].float())
     value = (tile[row, column] + own[row]).double()
-    return row.numpy(), column.numpy(), value.numpy()
+    return row, column, value.numpy()
 
 
 def _settle(

@@ -28,7 +28,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sslcore.selection.clusters import cluster, nearest_members
+from sslcore.selection.clusters import Clusters, cluster, lloyd, nearest_members
 from sslcore.selection.coverage import gaussian
 from sslcore.selection.covering import (
     FEW_CANDIDATES,
@@ -45,12 +45,17 @@ from sslcore.selection.picks import Picks, Strategy
 from sslcore.selection.pool import Pool
 from sslcore.selection.scorers.probabilities import margin
 from sslcore.selection.screen import Screen
+from sslcore.selection.vectors import Vectors
 
 __all__ = ["STRATEGY", "pick"]
 
 TOGETHER = 100
 FEW = 10
 STARTS = 3
+# With few groups there are more starts, on so many vectors per group.
+MANY_STARTS, ROWS = 300, 512
+# Squared lengths of unit vectors are so close to 1, whatever they were rounded to.
+UNIT_WITHIN = 5e-3
 # Of a larger pool, so many candidates are drawn to be placed among.
 MOST_PLACED = 65536
 GROWTH = 1.5
@@ -103,9 +108,9 @@ def _labels_per_class(pool: Pool) -> float:
 
 def _place_anew(pool: Pool, k: int, seed: int, close_N: NDArray[np.float64]) -> Picks:
     """Pick at the centres of the largest groups without a label; fewer than ``k`` where there are copies."""
-    rng, screen = np.random.default_rng(seed), Screen(pool.vectors)
+    rng = np.random.default_rng(seed)
     some = np.union1d(drawn(pool.candidates, MOST_PLACED, rng), pool.labelled)
-    found = cluster(screen, some, len(pool.labelled) + k, rng=rng, starts=STARTS, sample=MOST_PLACED)
+    found = _groups(pool.vectors, some, len(pool.labelled) + k, rng)
     sizes = np.bincount(found.group, minlength=len(found.centres))
     is_labelled = np.isin(some, pool.labelled)
     num_labelled = np.bincount(found.group[is_labelled], minlength=len(found.centres))
@@ -123,6 +128,17 @@ def _place_anew(pool: Pool, k: int, seed: int, close_N: NDArray[np.float64]) -> 
             text += f"; its own margin is {1 - close_N[position]:.2f}"
         reasons.append(text)
     return _placed(indices, shares, reasons, close_N)
+
+
+def _groups(vectors: Vectors, positions: NDArray[np.int64], k: int, rng: np.random.Generator) -> Clusters:
+    """Group some vectors, beginning with the best of many starts on a few; unit vectors on their sphere."""
+    on_sphere = bool((np.abs(vectors.squared[positions] - 1) < UNIT_WITHIN).all())
+    screen = Screen(vectors, longest=1.0 if on_sphere else 0.0)
+    few, starts = drawn(positions, ROWS * k, rng), max(STARTS, MANY_STARTS // k)
+    found = cluster(screen, few, k, rng=rng, starts=starts, sample=ROWS, on_sphere=on_sphere)
+    free = np.full(len(positions), np.inf)
+    group, squared, centres = lloyd(screen, positions, found.centres, free, on_sphere=on_sphere)
+    return Clusters(centres, group, squared)
 
 
 def _place(

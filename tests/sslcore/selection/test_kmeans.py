@@ -63,6 +63,23 @@ def test_groups_equal_lloyd_in_plain_loops() -> None:
     assert np.sqrt(squared).tolist() == pytest.approx(own)
 
 
+def test_centres_on_the_sphere_equal_plain_loops() -> None:
+    rng = np.random.default_rng(7)
+    vectors = rng.normal(size=(60, 3))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    centres, free, screen = vectors[:5].copy(), np.full(60, np.inf), Screen(Vectors(vectors), longest=1.0)
+    groups, squared, found = lloyd(screen, np.arange(60), centres, free, moving=0.0, on_sphere=True)
+    for _ in range(100):
+        nearest = [min(range(5), key=lambda c: math.dist(v, centres[c])) for v in vectors]
+        for c in range(5):
+            total = vectors[[i for i, n in enumerate(nearest) if n == c]].sum(axis=0)
+            centres[c] = total / math.hypot(*total)
+    assert groups.tolist() == nearest
+    assert found == pytest.approx(centres)
+    cosines = [float(vectors[i] @ centres[n]) for i, n in enumerate(nearest)]
+    assert squared.tolist() == pytest.approx([2 - 2 * each for each in cosines])
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_no_pick_twice_and_none_labelled(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -90,6 +90,30 @@ def test_with_few_labels_the_largest_groups_without_one_are_next() -> None:
     assert "none of it labelled" in got.reasons[0]
 
 
+@pytest.mark.parametrize("spread", [0.0, 0.2])
+def test_groups_of_unit_vectors_are_around_directions_and_of_others_around_means(spread: float) -> None:
+    rng = np.random.default_rng(3)
+    x = draw(150, 3)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    x *= 1 + spread * rng.random((150, 1))
+    found = auto._groups(Vectors(x), np.arange(150), 5, rng)
+    for number, centre in enumerate(found.centres):
+        mean = x[found.group == number].mean(axis=0)
+        length = 1.0 if spread else math.hypot(*mean)
+        assert centre.tolist() == pytest.approx((mean / length).tolist())
+    nearest = [min(range(5), key=lambda c: math.dist(row, found.centres[c])) for row in x]
+    assert found.group.tolist() == nearest
+
+
+def test_the_best_of_many_starts_is_kept() -> None:
+    x = np.concatenate([draw(30, 2, seed=s) * 0.05 + [math.cos(s), math.sin(s)] for s in range(6)])
+    groups = {
+        tuple(sorted(each // 30 for each in select(x, 6, strategy="auto", seed=seed).indices.tolist()))
+        for seed in range(20)
+    }
+    assert groups == {(0, 1, 2, 3, 4, 5)}
+
+
 def test_copies_make_fewer_groups_and_coverage_picks_the_rest() -> None:
     x = np.array([[0.0]] * 5 + [[1.0]] * 5)
     assert len(set(select(x, 9, strategy="auto", labelled=[0]).indices.tolist())) == 9
