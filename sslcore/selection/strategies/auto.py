@@ -4,9 +4,9 @@ Three papers, and a few constants between them that were set on CIFAR-10 (docs/s
 there, and where it is behind: for a nearest neighbour `kmeans` is better with 1,000 labels):
 
 - Up to `TOGETHER` labels, and `FEW` of a class, picks are placed together: the pool is grouped anew by
-  k-means, with a group for every label that there is or will be, the best of `STARTS`; the largest groups
-  without a label give the candidate nearest to their centre (Pourahmadi et al., 2021,
-  https://arxiv.org/abs/2110.12033; groups as in Hacohen et al., ICML 2022,
+  k-means (spherical where vectors are of unit length), with a group for every label that there is or will
+  be, the best of many starts; the largest groups without a label give the candidate nearest to their centre
+  (Pourahmadi et al., 2021, https://arxiv.org/abs/2110.12033; groups as in Hacohen et al., ICML 2022,
   https://arxiv.org/abs/2202.02794). With few picks, one that was right alone is wrong beside the next ones,
   and greedy coverage cannot take it back.
 - With more labels, the first picks of a batch, up to `TOGETHER`, are placed by k-means around what is
@@ -14,10 +14,10 @@ there, and where it is behind: for a nearest neighbour `kmeans` is better with 1
 - The picks after them are greedy: each adds most to the coverage of the pool (Bae, Noh & Sutherland, ECCV
   2024, https://arxiv.org/abs/2407.12212). The kernel's width there is 1; here it is the root mean squared
   distance of the pool to what is chosen or labelled, taken anew when half as many again are chosen.
-- Once two classes are known, each sample counts in both as much as a classifier is unsure of it (Bae,
-  Oliveira & Sutherland, ICLR 2025, https://arxiv.org/abs/2412.20644): 1 - (p1 - p2) to a power, which is 1
-  for one label per class and 1 more each time there are `TENFOLD` as many, so that coverage gives way to
-  uncertainty as the classifier comes to know what it does not know.
+- From then on each sample counts in both as much as a classifier is unsure of it (Bae, Oliveira &
+  Sutherland, ICLR 2025, https://arxiv.org/abs/2412.20644): 1 - (p1 - p2), there to the power 1, here to
+  `LEAST_POWER` until there are `GROWS_FROM` labels of a class, then in proportion to them: coverage gives
+  way to uncertainty as the classifier comes to know what it does not know.
 
 Shapes: P candidates, N vectors.
 """
@@ -59,7 +59,7 @@ UNIT_WITHIN = 5e-3
 # Of a larger pool, so many candidates are drawn to be placed among.
 MOST_PLACED = 65536
 GROWTH = 1.5
-TENFOLD = 10.0
+LEAST_POWER, MOST_POWER, GROWS_FROM = 0.25, 3.0, 50
 
 
 def pick(pool: Pool, k: int, *, seed: int) -> Picks:
@@ -97,8 +97,9 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
 
 
 def _power(pool: Pool) -> float:
-    """Return the power of the uncertainty: 1 for a label per class, 2 for ten, 3 for a hundred."""
-    return 1 + math.log(max(_labels_per_class(pool), 1.0), TENFOLD)
+    """Return the power of the uncertainty: 0.25 up to 50 labels of a class, then 0.5 for 100 and so on."""
+    grown = LEAST_POWER * _labels_per_class(pool) / GROWS_FROM
+    return min(max(LEAST_POWER, grown), MOST_POWER)
 
 
 def _labels_per_class(pool: Pool) -> float:

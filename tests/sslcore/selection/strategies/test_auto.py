@@ -129,7 +129,7 @@ def test_ten_labels_of_each_class_are_enough_to_ask_a_classifier() -> None:
 
 def test_uncertainty_gets_a_larger_power_as_labels_come() -> None:
     labels = np.array([0, 1] + [-1] * 998)
-    for count, power in ((1, 1.0), (10, 2.0), (100, 3.0)):
+    for count, power in ((1, 0.25), (50, 0.25), (100, 0.5), (400, 2.0), (490, 2.45)):
         labels[: 2 * count] = [0, 1] * count
         pool = Pool(
             Vectors(draw(1000, 2)), np.flatnonzero(labels < 0), np.flatnonzero(labels >= 0), labels=labels
