@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sslcore.selection.clusters import Clusters
-from sslcore.selection.screen import UNIT, Screen, rough, true_pairs
+from sslcore.selection.screen import UNIT, Screen, rough
 
 __all__ = ["DuplicateSearch", "Duplicates", "bytes_needed"]
 
@@ -194,7 +194,7 @@ class DuplicateSearch:
                 maybe = tile <= most
                 if int(maybe.sum()) > DENSE * maybe.numel():
                     maybe = self._whole(block[some], self.kept[start : start + len(others)])
-                row, other = true_pairs(maybe)
+                row, other = (found.numpy() for found in torch.nonzero(maybe, as_tuple=True))
                 waiting.append((some[row], start + other))
                 count += len(row)
                 if count > UNSURE_AT_ONCE:

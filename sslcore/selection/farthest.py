@@ -23,7 +23,7 @@ from torch import Tensor
 
 from sslcore.selection.largest import Largest
 from sslcore.selection.pool import Pool
-from sslcore.selection.screen import PAIRS_AT_ONCE, Screen, rough, true_pairs
+from sslcore.selection.screen import PAIRS_AT_ONCE, Screen, rough
 
 __all__ = ["FarthestFirst", "Found"]
 
@@ -269,11 +269,11 @@ class FarthestFirst:
             some = everyone[start : start + 4096]
             tile = rough(x, self.screen.rows(some).mul_(-2), self.screen.lengths(some)) + own[:, None]
             limit = torch.minimum(limit, tile.amin(dim=1) + 2 * self.screen.error)
-            row, centre = true_pairs(tile <= limit[:, None])
-            found.append((row, centre + start, tile[row, centre].numpy()))
-        row, centre, value = (np.concatenate(part) for part in zip(*found, strict=True))
-        kept = value <= limit.numpy()[row]
-        return row[kept], centre[kept]
+            row, centre = torch.nonzero(tile <= limit[:, None], as_tuple=True)
+            found.append((row, centre + start, tile[row, centre]))
+        row, centre, value = (torch.cat(part) for part in zip(*found, strict=True))
+        kept = value <= limit[row]
+        return row[kept].numpy(), centre[kept].numpy()
 
 
 class _Block:
