@@ -88,7 +88,7 @@ class Screen:
 
 
 def true_pairs(mask: Tensor) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return row and column of what is true, in the order of rows; where little is, faster than torch.nonzero.
+    """Return row and column of what is true, by rows; where few are, faster than torch.nonzero.
 
     Args:
         mask: Contiguous, on the CPU, bool [n, m].
