@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sslcore.selection.vectors import Vectors
 
-__all__ = ["PAIRS_AT_ONCE", "Screen", "rough", "true_pairs"]
+__all__ = ["PAIRS_AT_ONCE", "Screen"]
 
 # Tiles hold at most this many pairs: 16 MB of float32.
 PAIRS_AT_ONCE = 4_000_000
@@ -85,16 +85,6 @@ class Screen:
         difference = self.vectors.exact(a) - points
         squared = np.einsum("nd,nd->n", difference, difference)
         return np.asarray(np.rint(squared / self.quantum) * self.quantum)
-
-
-def true_pairs(mask: Tensor) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return row and column of what is true, by rows; where few are, faster than torch.nonzero.
-
-    Args:
-        mask: Contiguous, on the CPU, bool [n, m].
-    """
-    row, column = np.divmod(np.flatnonzero(mask.numpy()), max(1, mask.shape[1]))
-    return row, column
 
 
 def rough(rows: Tensor, centres: Tensor, lengths: Tensor) -> Tensor:
