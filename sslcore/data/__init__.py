@@ -3,8 +3,9 @@
 Names are imported when they are first used: the workers that decode import neither torch nor pyarrow.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from sslcore.lazy import names_from
 
 if TYPE_CHECKING:
     from sslcore.data.collate import ViewsCollate
@@ -53,8 +54,4 @@ _MODULES = {
     "read_manifest": "manifest",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = names_from(__name__, _MODULES)

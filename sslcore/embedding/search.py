@@ -4,17 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from sslcore.augment import normalize
-from sslcore.backbones import load_backbone, read_model_info
 from sslcore.choices import suggestion
-from sslcore.data import decode_resized
-from sslcore.data.decode import ImageError
-from sslcore.embedding.features import feature_function
 from sslcore.embedding.neighbours import nearest_neighbours
-from sslcore.embedding.store import Embeddings, read_embeddings
+from sslcore.embedding.store import read_embeddings
 from sslcore.errors import UserError
 
 __all__ = ["Hit", "search"]
@@ -55,7 +48,13 @@ def search(query: str, *, embeddings: Path, backbone: Path, k: int = 10) -> list
     }
     row = names.get(query)
     if row is None:
-        vector = _embedded(query, stored, backbone)
+        path = Path(query).expanduser()
+        if not path.is_file():
+            hint = suggestion(query, stored.filenames)
+            raise UserError(f"'{query}' is neither a sample nor an image file{hint}")
+        from sslcore.embedding.one_image import embed_image  # networks take seconds to import
+
+        vector = embed_image(path, stored, backbone)
         others = np.arange(len(stored))
     else:
         vector = stored.vectors[row]
@@ -67,25 +66,3 @@ def search(query: str, *, embeddings: Path, backbone: Path, k: int = 10) -> list
         Hit(stored.filenames[place], stored.sample_ids[place], stored.labels[place], float(similarity))
         for similarity, place in zip(found[0], others[rows[0]], strict=True)
     ]
-
-
-def _embedded(query: str, stored: Embeddings, backbone: Path) -> NDArray[np.float32]:
-    path = Path(query).expanduser()
-    if not path.is_file():
-        hint = suggestion(query, stored.filenames)
-        raise UserError(f"'{query}' is neither a sample nor an image file{hint}")
-    info = read_model_info(backbone)
-    if info.model_id != stored.model_id:
-        raise UserError(
-            f"the embeddings are of model {stored.model_id}, not {info.model_id}; run: sslflow embed"
-        )
-    try:
-        image = decode_resized(path.read_bytes(), info.image_size)
-    except (ImageError, OSError) as error:
-        raise UserError(f"{query} cannot be read as an image: {error}") from None
-    network, _ = load_backbone(backbone)
-    pixels = torch.from_numpy(np.array(image, dtype=np.uint8)).permute(2, 0, 1)[None]
-    with torch.inference_mode():
-        extract = feature_function(network, stored.features)
-        vector: NDArray[np.float32] = extract(normalize(pixels, info.normalization)).float().numpy()[0]
-    return vector
