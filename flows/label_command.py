@@ -90,8 +90,11 @@ def label_export(
 @in_format
 @under
 @click.option("--name", help="Of the label file, data/labels/NAME.csv; the format's name by default.")
+@click.option("--confirmed", is_flag=True, help="Suggestions that nobody changed are right (cvat, coco).")
 @as_json
-def label_import(file: Path, tool: str, image_root: str, name: str | None, json_output: bool) -> None:
+def label_import(
+    file: Path, tool: str, image_root: str, name: str | None, confirmed: bool, json_output: bool
+) -> None:
     r"""Take a tool's labels back into data/labels/; evaluate, select and report read them from there.
 
     \b
@@ -109,14 +112,15 @@ def label_import(file: Path, tool: str, image_root: str, name: str | None, json_
             tool=tool,
             name=name,
             image_root=image_root,
+            confirmed=confirmed,
         )
     if json_output:
         click.echo(json.dumps(asdict(report), indent=2, default=str))
         return
     click.echo(
         f"{report.file.relative_to(workspace.root)}: {report.num_labels} labels, {report.num_new} new, "
-        f"{report.num_changed} changed; {report.num_skipped} skipped, {report.num_boxes} boxes, "
-        f"{report.num_unknown} of samples that are not here",
+        f"{report.num_changed} changed, {report.num_withdrawn} taken away; {report.num_skipped} skipped, "
+        f"{report.num_boxes} boxes, {report.num_unknown} of samples that are not here",
         err=True,
     )
     for what, found in (("people disagree", report.conflicts), ("another file says", report.elsewhere)):

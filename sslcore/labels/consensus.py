@@ -1,11 +1,14 @@
 """From what several people said to one label per sample, and a report of where they do not agree."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import pandas as pd
 
+from sslcore.errors import UserError
 from sslcore.labels.exchange import Annotation, Box
 from sslcore.labels.names import SampleNames
 
@@ -39,6 +42,8 @@ class Consensus:
         conflicts: Where people do not agree, in the order of the manifest.
         num_annotations: Annotations that were read.
         num_skipped: Samples that somebody skipped and nobody labelled.
+        withdrawn: Their ids, and of samples with a tie: what was known of them before holds no longer.
+        boxless: Ids of samples on which somebody said something, but nobody drew a box.
         unknown: Places of annotations that name no sample of the data set.
     """
 
@@ -47,6 +52,8 @@ class Consensus:
     conflicts: tuple[Conflict, ...]
     num_annotations: int
     num_skipped: int
+    withdrawn: frozenset[str]
+    boxless: frozenset[str]
     unknown: tuple[str, ...]
 
 
@@ -54,38 +61,83 @@ def agree(annotations: Iterable[Annotation], manifest: pd.DataFrame, *, image_ro
     """Join annotations to samples and let the majority decide.
 
     A sample is known by its id, else by its name. A person counts once for a sample: the latest annotation.
+    Annotations with neither a person nor a time count one by one. Boxes are scaled to the sample's size.
 
     Args:
         annotations: What was said, in any order.
         manifest: The data set's.
         image_root: What the tool has before each name, for example a folder or a server's address.
+
+    Raises:
+        UserError: If a class has no name; names the place.
     """
     known, id_of = set(manifest["sample_id"]), SampleNames(manifest)
-    votes: dict[str, dict[str, Annotation]] = defaultdict(dict)
+    votes: dict[str, dict[tuple[str, int], Annotation]] = defaultdict(dict)
     unknown: list[str] = []
-    num_annotations = num_skipped = 0
-    for each in annotations:
-        num_annotations += 1
+    num_annotations = 0
+    for num_annotations, each in enumerate(annotations, 1):  # noqa: B007 - it is counted
         sample_id = each.sample_id if each.sample_id in known else id_of.find(each.filename, image_root)
         if sample_id is None:
             unknown.append(each.place)
             continue
-        before = votes[sample_id].get(each.annotator)
-        if before is None or each.when >= before.when:
-            votes[sample_id][each.annotator] = each
+        person = each.annotator, 0 if each.annotator or each.when else num_annotations
+        before = votes[sample_id].get(person)
+        if before is None or _moment(each) >= _moment(before):
+            votes[sample_id][person] = _checked(each)
     labels, boxes, conflicts = dict[str, str](), dict[str, tuple[Box, ...]](), list[Conflict]()
-    for sample_id, filename in zip(manifest["sample_id"], manifest["filename"], strict=True):
-        said = [each for each in votes.get(sample_id, {}).values() if not each.skipped]
-        num_skipped += sample_id in votes and not said
-        label, conflict = _majority(sample_id, filename, said)
+    skipped, boxless = set[str](), set[str]()
+    for row in manifest[manifest["sample_id"].isin(list(votes))].to_dict("records"):
+        sample_id = row["sample_id"]
+        said = [each for each in votes[sample_id].values() if not each.skipped]
+        label, conflict = _majority(sample_id, row["filename"], said)
         if label is not None:
             labels[sample_id] = label
         if conflict is not None:
             conflicts.append(conflict)
         drawn = [each for each in said if each.boxes]
         if drawn:
-            boxes[sample_id] = max(drawn, key=lambda each: each.when).boxes
-    return Consensus(labels, boxes, tuple(conflicts), num_annotations, num_skipped, tuple(unknown))
+            boxes[sample_id] = _scaled(max(drawn, key=_moment), row["width"], row["height"])
+        elif any(each.label is not None for each in said):
+            boxless.add(sample_id)
+        if not said:
+            skipped.add(sample_id)
+    ties = {each.sample_id for each in conflicts if each.label is None}
+    return Consensus(
+        labels=labels,
+        boxes=boxes,
+        conflicts=tuple(conflicts),
+        num_annotations=num_annotations,
+        num_skipped=len(skipped),
+        withdrawn=frozenset(skipped | ties),
+        boxless=frozenset(boxless),
+        unknown=tuple(unknown),
+    )
+
+
+def _moment(annotation: Annotation) -> float:
+    """Return when it was said, in seconds; what is no time is before all times, without a zone it is UTC."""
+    try:
+        found = datetime.fromisoformat(annotation.when)
+    except ValueError:
+        return -math.inf
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def _checked(annotation: Annotation) -> Annotation:
+    """Return it with classes without blanks around their names."""
+    label = None if annotation.label is None else annotation.label.strip()
+    boxes = tuple(replace(box, label=box.label.strip()) for box in annotation.boxes)
+    if label == "" or any(not box.label for box in boxes):
+        raise UserError(f"{annotation.place}: a class without a name; name it in the tool, or take it out")
+    return replace(annotation, label=label, boxes=boxes)
+
+
+def _scaled(annotation: Annotation, width: int, height: int) -> tuple[Box, ...]:
+    """Return the boxes in pixels of the sample, which may have been shown smaller."""
+    if annotation.size is None or annotation.size == (width, height):
+        return annotation.boxes
+    x, y = width / annotation.size[0], height / annotation.size[1]
+    return tuple(box.scaled(x, y) for box in annotation.boxes)
 
 
 def _majority(sample_id: str, filename: str, said: list[Annotation]) -> tuple[str | None, Conflict | None]:

@@ -1,6 +1,6 @@
 """What goes to a labelling tool and what comes back, in no tool's terms."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 __all__ = ["Annotation", "Box", "HandOver", "Suggestion"]
 
@@ -24,6 +24,12 @@ class Box:
     width: float
     height: float
     score: float | None = None
+
+    def scaled(self, x: float, y: float) -> "Box":
+        """Return it in an image that is so many times as wide and as high."""
+        return replace(
+            self, left=x * self.left, top=y * self.top, width=x * self.width, height=y * self.height
+        )
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,7 @@ class Annotation:
         when: ISO 8601 time of the last change; may be empty.
         boxes: Objects.
         skipped: Whether the person left it open on purpose.
+        size: Width and height of the image that boxes were drawn on, in pixels; None for the sample's own.
     """
 
     place: str
@@ -91,3 +98,4 @@ class Annotation:
     when: str = ""
     boxes: tuple[Box, ...] = field(default=())
     skipped: bool = False
+    size: tuple[float, float] | None = None

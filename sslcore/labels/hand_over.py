@@ -1,13 +1,14 @@
 """Samples out to a labelling tool: what was selected, with its images, and what a model suggests."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from sslcore.choices import check_choice
-from sslcore.data import SampleDataset
+from sslcore.data import SampleDataset, read_dataset_info
+from sslcore.data.encoding import ORIGINAL, StoreFormat
 from sslcore.errors import UserError
 from sslcore.labels.exchange import HandOver, Suggestion
 from sslcore.labels.formats import FORMATS, writer_of
@@ -54,14 +55,16 @@ def hand_over(
         classes: Known classes; those of the suggestions are added.
         suggestions: By sample_id.
         image_root: Put before each file name, for example ``/data/local-files/?d=pool/`` for Label Studio.
-        images: Whether the images are written too (into ``images/`` or where the layout wants them).
+        images: Whether the images are written too (into ``images/`` or where the layout wants them), as they
+            are stored. Sizes and boxes are then those of the stored images, which may be smaller.
 
     Raises:
         UserError: If the tool is unknown, there is no selection, or the format cannot hold the samples.
     """
     check_choice(tool, FORMATS, name="format")
     samples = SampleDataset(dataset)
-    tasks, num_gone = _tasks(samples.manifest, selection, suggestions or {})
+    store = StoreFormat.from_description(read_dataset_info(dataset).store) if images else ORIGINAL
+    tasks, num_gone = _tasks(samples.manifest, selection, suggestions or {}, store)
     suggested = {
         name
         for task in tasks
@@ -77,27 +80,35 @@ def hand_over(
 
 
 def _tasks(
-    manifest: pd.DataFrame, selection: Path, suggestions: Mapping[str, Suggestion]
+    manifest: pd.DataFrame, selection: Path, suggestions: Mapping[str, Suggestion], store: StoreFormat
 ) -> tuple[list[HandOver], int]:
     file = selection / "selection.parquet"
     if not file.is_file():
         raise UserError(f"{file} is not there: run 'sslflow select' first")
     picked = pd.read_parquet(file).sort_values("rank")
     row_of = {row["sample_id"]: row for row in manifest.to_dict("records")}
-    tasks = [
-        HandOver(
-            sample_id=pick["sample_id"],
-            filename=row_of[pick["sample_id"]]["filename"],
-            width=int(row_of[pick["sample_id"]]["width"]),
-            height=int(row_of[pick["sample_id"]]["height"]),
-            rank=int(pick["rank"]),
-            round=int(pick["round"]),
-            reason=str(pick["reason"]),
-            suggestion=suggestions.get(pick["sample_id"]),
+    tasks = list[HandOver]()
+    for pick in picked.to_dict("records"):
+        row = row_of.get(pick["sample_id"])
+        if row is None:
+            continue
+        width, height = store.size(int(row["width"]), int(row["height"]))
+        said = suggestions.get(pick["sample_id"])
+        if said is not None:
+            boxes = tuple(box.scaled(width / row["width"], height / row["height"]) for box in said.boxes)
+            said = replace(said, boxes=boxes)
+        tasks.append(
+            HandOver(
+                sample_id=pick["sample_id"],
+                filename=row["filename"],
+                width=width,
+                height=height,
+                rank=int(pick["rank"]),
+                round=int(pick["round"]),
+                reason=str(pick["reason"]),
+                suggestion=said,
+            )
         )
-        for pick in picked.to_dict("records")
-        if pick["sample_id"] in row_of
-    ]
     return tasks, len(picked) - len(tasks)
 
 

@@ -10,7 +10,7 @@ from sslcore.errors import UserError
 from sslcore.labels.names import SampleNames
 from sslcore.labels.table import LabelRow, read_label_table
 
-__all__ = ["MergedLabels", "merge_labels", "read_labels"]
+__all__ = ["MergedLabels", "merge_labels", "read_labels", "resolve"]
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def _added(folder: Path, manifest: pd.DataFrame) -> tuple[dict[str, str], int, i
     num_unknown = 0
     for path in files:
         for row in read_label_table(path):
-            sample_id = _resolve(row, known_ids, names)
+            sample_id = resolve(row, known_ids, names)
             if sample_id is None:
                 num_unknown += 1
                 continue
@@ -97,7 +97,8 @@ def _added(folder: Path, manifest: pd.DataFrame) -> tuple[dict[str, str], int, i
     return labels, num_unknown, len(rounds)
 
 
-def _resolve(row: LabelRow, known_ids: set[str], names: SampleNames) -> str | None:
+def resolve(row: LabelRow, known_ids: set[str], names: SampleNames) -> str | None:
+    """Return the id of the sample that a row names, or None if there is no such sample."""
     if row.sample_id:
         return row.sample_id if row.sample_id in known_ids else None
     return names.find(row.filename)

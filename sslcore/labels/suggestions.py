@@ -1,12 +1,15 @@
 """What a model thinks of samples, from a file: a table of classes, or a COCO file with boxes."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from sslcore.errors import UserError
 from sslcore.labels.exchange import Suggestion
 from sslcore.labels.formats import coco
+from sslcore.labels.formats.documents import number
+from sslcore.labels.formats.tables import cell, csv_rows, parquet_rows
 from sslcore.labels.names import SampleNames
 
 __all__ = ["read_suggestions"]
@@ -31,27 +34,19 @@ def read_suggestions(path: Path, manifest: pd.DataFrame) -> dict[str, Suggestion
             if key is not None:
                 found[key] = Suggestion(label=said.label, boxes=said.boxes)
         return found
-    for row in _table(path).to_dict("records"):
-        given = str(row.get("sample_id", ""))
-        key = given if given in known else names.find(str(row.get("filename", "")))
-        if key is not None and not pd.isna(row["label"]):
-            score, model = row.get("score"), row.get("model")
-            found[key] = Suggestion(
-                label=str(row["label"]),
-                score=None if score is None or pd.isna(score) else float(score),
-                model="" if model is None or pd.isna(model) else str(model),
-            )
+    for place, row in parquet_rows(path) if path.suffix == ".parquet" else csv_rows(path):
+        given = cell(row, "sample_id", place)
+        key = given if given in known else names.find(cell(row, "filename", place))
+        if key is not None and (label := cell(row, "label", place)):
+            found[key] = Suggestion(label, _score(row, place), model=cell(row, "model", place))
     return found
 
 
-def _table(path: Path) -> pd.DataFrame:
-    try:
-        table = (
-            pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype={"label": str})
-        )
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is no table of suggestions: {str(error).splitlines()[0]}") from None
-    if "label" not in table or not {"sample_id", "filename"} & set(table.columns):
-        shown = ", ".join(map(str, table.columns))
-        raise UserError(f"{path}: the columns must be label, and sample_id or filename; got {shown}")
-    return table
+def _score(row: dict[str, Any], place: str) -> float | None:
+    text = cell(row, "score", place)
+    if not text:
+        return None
+    score = number(text, place)
+    if not 0 <= score <= 1:
+        raise UserError(f"{place}: a score must be 0 to 1, got {text}")
+    return score

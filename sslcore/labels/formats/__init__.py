@@ -31,10 +31,10 @@ Reader = Callable[[Path], Iterable[Annotation]]
 
 FORMATS: Mapping[str, str] = {
     "label-studio": "tasks.json with pre-annotations, label_config.xml; reads JSON and JSON-MIN exports",
-    "cvat": "annotations.xml (CVAT for images 1.1), with tags and boxes",
-    "coco": "annotations.json: images, categories by name, annotations",
+    "cvat": "annotations.xml (CVAT for images 1.1), with tags and boxes; reads what people made or changed",
+    "coco": "annotations.json: images, categories by name, annotations; reads those without a score",
     "fiftyone": "labels.json beside data/ (FiftyOneImageClassificationDataset)",
-    "lightly": "filenames.txt and .lightly/predictions; reads its filename lists and predictions",
+    "lightly": "filenames.txt and .lightly/predictions; reads a folder of predictions",
     "csv": "labels.csv: sample_id, filename, rank, round, reason, suggestion, score, label",
     "parquet": "labels.parquet, the same columns",
     "folders": "one folder per class; reads where each image lies",
@@ -60,6 +60,7 @@ _READERS: Mapping[str, Reader] = {
     "parquet": tables.read_parquet,
     "folders": folders.read,
 }
+_REVIEWED: Mapping[str, Reader] = {"cvat": cvat.read_reviewed, "coco": coco.read_reviewed}
 
 
 def writer_of(name: str) -> Writer:
@@ -67,6 +68,12 @@ def writer_of(name: str) -> Writer:
     return _WRITERS[name]
 
 
-def reader_of(name: str) -> Reader:
-    """Return how a tool's labels are read; it raises UserError with the file and the place in it."""
-    return _READERS[name]
+def reader_of(name: str, *, confirmed: bool = False) -> Reader:
+    """Return how a tool's labels are read; it raises UserError with the file and the place in it.
+
+    Args:
+        name: One of FORMATS.
+        confirmed: Whether people have looked at every suggestion, so that those that nobody changed are
+            labels too; else they are passed over where the format marks them.
+    """
+    return _READERS[name] if confirmed else _REVIEWED.get(name, _READERS[name])

@@ -2,17 +2,29 @@
 
 Format: https://docs.cvat.ai/docs/manual/advanced/xml_format/. CVAT knows images by name alone, so the names
 are what labels are joined on when they come back.
+
+What nobody changed is passed over on the way back. The export gives suggestions the source ``auto``; CVAT
+keeps it, or in newer versions makes it ``file``, as of all that is uploaded. What a person draws or sets is
+``manual``; moving or turning a box makes it ``manual`` or ``semi-auto``. Another class alone changes nothing
+(https://github.com/cvat-ai/cvat/issues/9172): move the box too, or delete it and draw it again.
 """
 
+import logging
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
-from xml.etree.ElementTree import Element, SubElement
+from xml.etree.ElementTree import Element, SubElement, TreeBuilder, XMLParser
 
 from sslcore.errors import UserError
 from sslcore.labels.exchange import Annotation, Box, HandOver
+from sslcore.labels.formats.documents import class_name, make_box
 
-__all__ = ["read", "write"]
+__all__ = ["read", "read_reviewed", "write"]
+
+UNCHANGED = ("auto", "file")
+
+logger = logging.getLogger(__name__)
 
 
 def write(tasks: Sequence[HandOver], folder: Path, *, classes: Sequence[str], image_root: str) -> None:
@@ -55,20 +67,56 @@ def write(tasks: Sequence[HandOver], folder: Path, *, classes: Sequence[str], im
 
 
 def read(path: Path) -> Iterator[Annotation]:
-    """Yield an annotation per image that has any.
+    """Yield an annotation per image that has any, those that nobody changed included.
 
     Raises:
         UserError: If it is no such file, or an image has two tags.
     """
+    return _read(path, passed_over=())
+
+
+def read_reviewed(path: Path) -> Iterator[Annotation]:
+    """Yield what people made or changed, as `read` does.
+
+    Raises:
+        UserError: If it is no such file, or an image has two tags.
+    """
+    return _read(path, passed_over=UNCHANGED)
+
+
+def _read(path: Path, *, passed_over: Sequence[str]) -> Iterator[Annotation]:
+    num_guesses = 0
     for image in _root(path).iter("image"):
         name = image.get("name", "")
-        place = f"{path}, image '{name}'"
-        tags = sorted({str(tag.get("label")) for tag in image.iter("tag")})
+        place = f"{path}, image {name!r}"
+        marks = [*image.iter("tag"), *image.iter("box")]
+        made = [each for each in marks if each.get("source") not in passed_over]
+        num_guesses += len(marks) - len(made)
+        tags = sorted({class_name(each.get("label"), place) for each in made if each.tag == "tag"})
         if len(tags) > 1:
             raise UserError(f"{place}: tagged {', '.join(tags)}; a sample has one label")
-        boxes = tuple(_box(each, place) for each in image.iter("box"))
+        boxes = tuple(_box(each, place) for each in made if each.tag == "box")
         if tags or boxes:
-            yield Annotation(place=place, filename=name, label=tags[0] if tags else None, boxes=boxes)
+            label = tags[0] if tags else None
+            yield Annotation(place=place, filename=name, label=label, boxes=boxes, size=_size(image))
+    if num_guesses:
+        logger.info("%d tags and boxes in %s are as they were uploaded; passed over", num_guesses, path)
+
+
+def _size(image: Element) -> tuple[float, float] | None:
+    try:
+        width, height = float(image.attrib["width"]), float(image.attrib["height"])
+    except (KeyError, ValueError):
+        return None
+    return (width, height) if 0 < width < math.inf and 0 < height < math.inf else None
+
+
+class _Builder(TreeBuilder):
+    """Builds a tree of a document without entities: a few bytes of them can become gigabytes."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        """Stop; the parser calls this before it comes to an entity, whatever the file's encoding."""
+        raise UserError("it defines entities, which no export of CVAT does")
 
 
 def _root(path: Path) -> Element:
@@ -76,21 +124,33 @@ def _root(path: Path) -> Element:
         text = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
-    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:  # a few bytes of entities can become gigabytes
-        raise UserError(f"{path}: it defines entities, which no export of CVAT does")
     try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError as error:
+        root = ElementTree.fromstring(text, parser=XMLParser(target=_Builder()))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # the latter two: an unknown encoding
         raise UserError(f"{path} is no XML: {error}") from None
     if root.tag != "annotations":
         raise UserError(f"{path} is no 'CVAT for images 1.1' file: its root is '{root.tag}'")
+    if root.find("track") is not None and root.find("image") is None:
+        raise UserError(f"{path} is a 'CVAT for video 1.1' file; export the task as 'CVAT for images 1.1'")
     return root
 
 
 def _box(box: Element, place: str) -> Box:
+    """Return a box; of a turned one the upright rectangle around it."""
     try:
         left, top, right, bottom = (float(box.attrib[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
-        label = box.attrib["label"]
+        turned = math.radians(float(box.get("rotation", "0")))  # clockwise about the centre, in degrees
+        cosine, sine = abs(math.cos(turned)), abs(math.sin(turned))
     except (KeyError, ValueError):
-        raise UserError(f"{place}: a box without label, xtl, ytl, xbr or ybr") from None
-    return Box(label, left, top, right - left, bottom - top)
+        raise UserError(
+            f"{place}: a box needs xtl, ytl, xbr and ybr, which are numbers as a rotation is"
+        ) from None
+    made = make_box(class_name(box.get("label"), place), [left, top, right - left, bottom - top], None, place)
+    if not turned:
+        return made
+    width = made.width * cosine + made.height * sine
+    height = made.width * sine + made.height * cosine
+    x, y = (left + right - width) / 2, (top + bottom - height) / 2
+    return make_box(made.label, [x, y, width, height], None, place)

@@ -5,14 +5,23 @@ the image (0 to 100), from the upper left corner. The Data Manager sorts by ``sc
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from sslcore.errors import UserError
 from sslcore.labels.exchange import Annotation, Box, HandOver, Suggestion
-from sslcore.labels.formats.documents import read_json, require, write_json
+from sslcore.labels.formats.documents import (
+    class_name,
+    make_box,
+    number,
+    of_kind,
+    read_json,
+    require,
+    write_json,
+)
 
 __all__ = ["read", "write"]
 
@@ -52,7 +61,7 @@ def _prediction(task: HandOver, suggestion: Suggestion) -> dict[str, Any]:
     if suggestion.label is not None:
         value: dict[str, Any] = {"choices": [suggestion.label]}
         result.append({"from_name": CHOICE, "to_name": IMAGE, "type": "choices", "value": value})
-    for number, box in enumerate(suggestion.boxes):
+    for count, box in enumerate(suggestion.boxes):
         value = {
             "x": 100 * box.left / task.width,
             "y": 100 * box.top / task.height,
@@ -62,7 +71,7 @@ def _prediction(task: HandOver, suggestion: Suggestion) -> dict[str, Any]:
             "rectanglelabels": [box.label],
         }
         item = {
-            "id": f"box{number}",
+            "id": f"box{count}",
             "from_name": BOX,
             "to_name": IMAGE,
             "type": "rectanglelabels",
@@ -90,61 +99,81 @@ def _config(classes: Sequence[str]) -> str:
 def read(path: Path) -> Iterator[Annotation]:
     """Yield every annotation of an export (JSON or JSON-MIN).
 
-    Of several annotations by one person the last wins (an edit); a cancelled one is a skip.
+    A cancelled annotation is a skip.
 
     Raises:
         UserError: If it is no such export.
     """
-    for number, task in enumerate(read_json(path, list, "JSON export of Label Studio")):
-        place = f"{path}, task {task.get('id', number + 1) if isinstance(task, dict) else number + 1}"
+    for count, task in enumerate(read_json(path, list, "JSON export of Label Studio"), 1):
+        place = f"{path}, task {task.get('id', count) if isinstance(task, dict) else count}"
         if isinstance(task, dict) and "data" not in task and IMAGE in task:
             yield _from_min(task, place)
             continue
-        data = require(task, "data", place)
-        latest: dict[str, Annotation] = {}
-        for annotation in task.get("annotations", []):
-            said = _from_annotation(annotation, data, place)
-            before = latest.get(said.annotator)
-            if before is None or said.when >= before.when:
-                latest[said.annotator] = said
-        yield from latest.values()
+        data = require(task, "data", place, dict)
+        for annotation in of_kind(task.get("annotations", []), list, f"{place}: 'annotations'"):
+            yield _from_annotation(of_kind(annotation, dict, f"{place}: an annotation"), data, place)
 
 
-def _from_annotation(annotation: Mapping[str, Any], data: Mapping[str, Any], place: str) -> Annotation:
-    result = annotation.get("result") or []
-    chosen = [choice for item in result for choice in item.get("value", {}).get("choices", [])]
-    boxes = tuple(_box(item, place) for item in result if "rectanglelabels" in item.get("value", {}))
-    if len(chosen) > 1:
-        raise UserError(
-            f"{place}: {len(chosen)} choices ({', '.join(map(str, chosen))}); a sample has one label: use "
-            'choice="single" in the labelling config'
-        )
+def _from_annotation(annotation: dict[str, Any], data: dict[str, Any], place: str) -> Annotation:
+    result = of_kind(annotation.get("result") or [], list, f"{place}: 'result'")
+    items = [of_kind(item, dict, f"{place}: a result") for item in result]
+    values = [of_kind(item.get("value", {}), dict, f"{place}: 'value'") for item in items]
+    chosen = [
+        class_name(choice, place)
+        for value in values
+        for choice in of_kind(value.get("choices", []), list, f"{place}: 'choices'")
+    ]
+    drawn = [item for item in items if "rectanglelabels" in item.get("value", {})]
     skipped = bool(annotation.get("was_cancelled")) or not result
     return Annotation(
         place=place,
         sample_id=str(data.get("sample_id", "")),
         filename=str(data.get("filename") or data.get(IMAGE, "")),
-        label=str(chosen[0]) if chosen and not skipped else None,
+        label=None if skipped else _only(chosen, place),
         annotator=_who(annotation.get("completed_by")),
         when=str(annotation.get("updated_at") or annotation.get("created_at") or ""),
-        boxes=() if skipped else boxes,
+        boxes=() if skipped else tuple(_box(item, item["value"], place) for item in drawn),
         skipped=skipped,
+        size=_size(drawn, place),
     )
 
 
-def _from_min(task: Mapping[str, Any], place: str) -> Annotation:
+def _from_min(task: dict[str, Any], place: str) -> Annotation:
+    """Return the annotation of a task of JSON-MIN, whose controls are keys."""
+    if CHOICE not in task and BOX not in task and "annotation_id" in task:
+        shown = ", ".join(sorted(map(str, task)))
+        raise UserError(
+            f"{place}: neither '{CHOICE}' nor '{BOX}' among {shown}; call the controls so in the labelling "
+            "config, or export JSON"
+        )
     said = task.get(CHOICE)
-    if isinstance(said, dict):
-        raise UserError(f"{place}: several choices; a sample has one label")
+    if isinstance(said, dict):  # several choices
+        said = said.get("choices")
+    chosen = [
+        class_name(each, place) for each in (said if isinstance(said, list) else [said]) if each is not None
+    ]
+    drawn = of_kind(task.get(BOX) or [], list, f"{place}: '{BOX}'")
+    boxes = tuple(_box(of_kind(item, dict, f"{place}: a box"), item, place) for item in drawn)
     return Annotation(
         place=place,
         sample_id=str(task.get("sample_id", "")),
         filename=str(task.get("filename") or task.get(IMAGE, "")),
-        label=None if said is None else str(said),
+        label=_only(chosen, place),
         annotator=_who(task.get("annotator")),
         when=str(task.get("updated_at") or ""),
-        skipped=said is None,
+        boxes=boxes,
+        skipped=not chosen and not boxes,
+        size=_size(drawn, place),
     )
+
+
+def _only(chosen: Sequence[str], place: str) -> str | None:
+    if len(chosen) > 1:
+        raise UserError(
+            f"{place}: {len(chosen)} choices ({', '.join(chosen)}); a sample has one label: use "
+            'choice="single" in the labelling config'
+        )
+    return chosen[0] if chosen else None
 
 
 def _who(person: Any) -> str:
@@ -153,13 +182,30 @@ def _who(person: Any) -> str:
     return "" if person is None else str(person)
 
 
-def _box(item: Mapping[str, Any], place: str) -> Box:
-    value = item["value"]
+def _size(drawn: Sequence[dict[str, Any]], place: str) -> tuple[float, float] | None:
+    """Return the width and height of the image that boxes were drawn on."""
+    if not drawn:
+        return None
+    width, height = (number(drawn[0].get(key), place) for key in ("original_width", "original_height"))
+    if width <= 0 or height <= 0:
+        raise UserError(f"{place}: the size of its image must be above 0, got {width:g} x {height:g}")
+    return width, height
+
+
+def _box(item: dict[str, Any], value: dict[str, Any], place: str) -> Box:
+    """Return a box in pixels; of a turned one (degrees, about its upper left corner) what encloses it."""
     try:
         width, height = float(item["original_width"]), float(item["original_height"])
         x, y, w, h = (float(value[key]) / 100 for key in ("x", "y", "width", "height"))
+        angle = math.radians(float(value.get("rotation") or 0))
         (label,) = value["rectanglelabels"]
     except (KeyError, TypeError, ValueError):
         shown = json.dumps(item, ensure_ascii=False)[:120]
         raise UserError(f"{place}: a box without its place, size or one label: {shown}") from None
-    return Box(str(label), x * width, y * height, w * width, h * height)
+    right = (w * width * math.cos(angle), w * width * math.sin(angle))
+    down = (-h * height * math.sin(angle), h * height * math.cos(angle))
+    across = (0.0, right[0], down[0], right[0] + down[0])
+    along = (0.0, right[1], down[1], right[1] + down[1])
+    left, top = x * width + min(across), y * height + min(along)
+    sides = (max(across) - min(across), max(along) - min(along))
+    return make_box(class_name(label, place), (left, top, *sides), None, place)

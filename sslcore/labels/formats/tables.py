@@ -1,15 +1,19 @@
 """Plain tables, CSV and Parquet: a row per sample, an empty column to fill in."""
 
-from collections.abc import Iterator, Sequence
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from sslcore.errors import UserError
 from sslcore.labels.exchange import Annotation, HandOver
 
-__all__ = ["read_csv", "read_parquet", "write_csv", "write_parquet"]
+__all__ = ["cell", "csv_rows", "parquet_rows", "read_csv", "read_parquet", "write_csv", "write_parquet"]
 
 COLUMNS = ("sample_id", "filename", "rank", "round", "reason", "suggestion", "score", "label")
 
@@ -53,11 +57,7 @@ def read_csv(path: Path) -> Iterator[Annotation]:
     Raises:
         UserError: If it cannot be read or a column is missing.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:  # pandas' ParserError and UnicodeDecodeError are ValueErrors
-        raise UserError(f"{path} is no CSV (UTF-8) with a header: {' '.join(str(error).split())}") from None
-    return _annotations(table, path, first_line=2, unit="line")
+    return _annotations(csv_rows(path))
 
 
 def read_parquet(path: Path) -> Iterator[Annotation]:
@@ -66,30 +66,81 @@ def read_parquet(path: Path) -> Iterator[Annotation]:
     Raises:
         UserError: If it cannot be read or a column is missing.
     """
+    return _annotations(parquet_rows(path))
+
+
+def csv_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield where each row of a CSV stands, and its cells by column.
+
+    Raises:
+        UserError: If it cannot be read, a column is missing or a row has another number of cells; empty ones
+            at its end are passed over.
+    """
     try:
-        table = pd.read_parquet(path)
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
+        raise UserError(f"{path} is no CSV (UTF-8) with a header: {error}") from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        while header and not header[-1]:
+            header.pop()
+        _check_columns(header, path)
+        for cells in reader:
+            more = cells[len(header) :]
+            place = f"{path}, line {reader.line_num}"
+            if any(cell.strip() for cell in cells):
+                if len(cells) < len(header) or any(cell.strip() for cell in more):
+                    raise UserError(f"{place}: {len(header)} cells expected, got {len(cells)}")
+                yield place, dict(zip(header, cells, strict=False))
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num}: no valid CSV: {error}") from None
+
+
+def parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield where each row of a Parquet file stands, and its cells by column.
+
+    Raises:
+        UserError: If it cannot be read or a column is missing.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
         raise UserError(f"{path} is no Parquet file: {str(error).splitlines()[0]}") from None
-    return _annotations(table, path, first_line=1, unit="row")
+    _check_columns(table.column_names, path)
+    for number, row in enumerate(table.to_pylist(), 1):
+        yield f"{path}, row {number}", row
 
 
-def _annotations(table: pd.DataFrame, path: Path, *, first_line: int, unit: str) -> Iterator[Annotation]:
-    if "label" not in table or not {"sample_id", "filename"} & set(table.columns):
-        shown = ", ".join(map(str, table.columns))
+def _check_columns(header: Sequence[str], path: Path) -> None:
+    if "label" not in header or not {"sample_id", "filename"} & set(header):
+        shown = ", ".join(header)
         raise UserError(f"{path}: the columns must be label, and sample_id or filename; got {shown}")
-    for line, row in enumerate(table.to_dict("records"), first_line):
-        label = _text(row, "label")
+
+
+def _annotations(rows: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[Annotation]:
+    for place, row in rows:
         yield Annotation(
-            place=f"{path}, {unit} {line}",
-            sample_id=_text(row, "sample_id"),
-            filename=_text(row, "filename"),
-            label=label or None,
-            annotator=_text(row, "annotator"),
-            when=_text(row, "when"),
-            skipped=not label,
+            place=place,
+            sample_id=cell(row, "sample_id", place),
+            filename=cell(row, "filename", place),
+            label=cell(row, "label", place) or None,
+            annotator=cell(row, "annotator", place),
+            when=cell(row, "when", place),
         )
 
 
-def _text(row: dict[Any, Any], name: str) -> str:
+def cell(row: dict[str, Any], name: str, place: str) -> str:
+    """Return a cell as text without blanks around it; empty where there is none.
+
+    Raises:
+        UserError: If it is neither text nor a number nor a time.
+    """
     value = row.get(name)
-    return "" if value is None or pd.isna(value) else str(value).strip()
+    if value is None or value != value:  # NaN
+        return ""
+    if isinstance(value, float) and value.is_integer():  # pandas makes floats of whole numbers with gaps
+        return str(int(value))
+    if not isinstance(value, str | int | float | datetime):
+        raise UserError(f"{place}: {name} must be text, got {value!r}"[:200])
+    return str(value).strip()

@@ -11,6 +11,7 @@ import pytest
 from sslcore.errors import UserError
 from sslcore.labels import (
     FORMATS,
+    Box,
     Suggestion,
     TakeBackReport,
     hand_over,
@@ -68,6 +69,13 @@ def accept_suggestions(tool: str, root: Path) -> None:
             result = [item for each in task.pop("predictions", []) for item in each["result"]]
             task["annotations"] = [{"completed_by": {"email": "a@b"}, "result": result}] if result else []
         file.write_text(json.dumps(tasks))
+    elif tool == "cvat":
+        file.write_text(file.read_text().replace('source="auto"', 'source="manual"'))
+    elif tool == "coco":
+        document = json.loads(file.read_text())
+        for annotation in document["annotations"]:
+            del annotation["score"]
+        file.write_text(json.dumps(document))
     elif tool == "csv":
         table = pd.read_csv(file)
         table.assign(label=table["suggestion"]).to_csv(file, index=False)
@@ -97,6 +105,24 @@ def test_suggestions_that_people_accept_come_back_as_labels(
     before = report.file.read_bytes()
     again = bring(out / FILES.get(tool, ""), tool)
     assert (again.num_new, again.num_changed, report.file.read_bytes()) == (0, 0, before)
+
+
+@pytest.mark.parametrize("tool", ["cvat", "coco", "label-studio", "csv", "parquet"])
+def test_suggestions_that_nobody_looked_at_are_no_labels(
+    tool: str, dataset: Path, selection: Path, ids: dict[str, str], tmp_path: Path, bring: TakeBack
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    box = Box("wheel", 1, 2, 3, 4)
+    suggestions = {ids["sub/b.png"]: Suggestion("car"), ids["d.png"]: Suggestion(boxes=(box,))}
+    hand_over(
+        dataset=dataset, selection=selection, output=tmp_path / "out", tool=tool, suggestions=suggestions
+    )
+    report = bring(tmp_path / "out" / FILES[tool], tool)
+    assert (report.num_labels, report.num_boxes) == (0, 0)
+    if tool in ("cvat", "coco"):
+        report = bring(out / FILES[tool], tool, confirmed=True)
+        assert (report.num_labels, report.num_boxes) == (1, 1)
 
 
 def test_the_majority_decides_and_a_tie_is_reported(
