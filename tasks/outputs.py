@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import yaml
@@ -26,6 +26,7 @@ def replacing(places: Mapping[str, Path]) -> Iterator[Path]:
         _tidy(place)
     first = next(iter(places.values()))
     folder = _beside(first, "partial")
+    added = [parent for parent in folder.parents if not parent.exists()]
     folder.mkdir(parents=True)
     try:
         yield folder
@@ -33,6 +34,9 @@ def replacing(places: Mapping[str, Path]) -> Iterator[Path]:
             _put(folder / name, place)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        for parent in added:
+            with suppress(OSError):  # the result is in it
+                parent.rmdir()
 
 
 def _beside(place: Path, kind: str) -> Path:

@@ -65,8 +65,12 @@ def token_backbone(backbone: nn.Module) -> TokenBackbone:
     return cast(TokenBackbone, backbone)
 
 
-def require_tokens(backbone: nn.Module, method: str) -> TokenBackbone:
+def require_tokens(backbone: nn.Module, what: str) -> TokenBackbone:
     """Return the backbone if it gives patch tokens.
+
+    Args:
+        backbone: A network.
+        what: Needs them, for the message.
 
     Raises:
         ConfigError: If it does not.
@@ -74,7 +78,7 @@ def require_tokens(backbone: nn.Module, method: str) -> TokenBackbone:
     if all(hasattr(backbone, member) for member in _MEMBERS):
         return token_backbone(backbone)
     raise ConfigError(
-        f"method {method} needs a backbone with patch tokens, and {type(backbone).__name__} has none: "
+        f"{what} needs a backbone with patch tokens, and {type(backbone).__name__} has none: "
         "take vit-tiny-PATCH, vit-small-PATCH or vit-base-PATCH, for example vit-tiny-4 for 32 pixels"
     )
 

@@ -2,6 +2,8 @@
 
 import shutil
 import time
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +11,6 @@ from sslcore.config import EmbedConfig
 from sslcore.embedding.in_processes import write_in_processes
 from sslcore.embedding.other_formats import write_csv, write_npy
 from sslcore.embedding.parts import PartWriter, Task
-from sslcore.embedding.store import part_paths
 from sslcore.monitor import SILENT, Monitor
 
 __all__ = ["EmbedReport", "embed"]
@@ -48,23 +49,27 @@ def embed(
         backbone: The folder of the trained network.
         output: An empty folder.
         previous: Embeddings of an earlier run.
-        work: Folder for parts until all are there, on the same disk as ``output``; what a killed run left
-            in it is taken over. None keeps nothing of a killed run.
+        work: Folder for all files until they are there, on the same disk as ``output``; what killed runs
+            left in it is taken over. None keeps nothing of a killed run.
         monitor: Told after each batch of samples.
 
     Raises:
         ConfigError: If the network has no such features as are asked for.
-        UserError: If the network's features are not finite, or a folder is not what it should be.
+        UserError: If the network's features are not finite, ``embed.dtype`` cannot hold them, or a folder
+            is not what it should be.
     """
     started = time.perf_counter()
-    earlier = (previous, None if work is None else _set_aside(work))
-    task = Task(config, dataset, backbone, output if work is None else work, earlier)
-    writer = PartWriter(task)
+    left = [] if work is None else _left_in(work)
+    place = output if work is None else _make_place(work, left)
+    writer = PartWriter(Task(config, dataset, backbone, place, (previous, *left)))
+    for path in writer.earlier.superseded(left):
+        path.unlink()
     num_new = _write_all(writer, monitor)
-    if work is not None:
-        _move_parts(work, output)
     for name in config.formats:
-        {"csv": write_csv, "npy": write_npy}[name](output)
+        {"csv": write_csv, "npy": write_npy}[name](place)
+    if work is not None:
+        _move_all(place, output)
+        shutil.rmtree(work)
     return _report(writer, num_new, time.perf_counter() - started)
 
 
@@ -74,27 +79,30 @@ def _write_all(writer: PartWriter, monitor: Monitor) -> int:
     if config.num_processes == 1 or writer.num_parts == 1:
         return sum(writer.write(part, monitor) for part in range(writer.num_parts))
     num_new = 0
-    done = write_in_processes(writer.task, range(writer.num_parts), num_processes=config.num_processes)
-    for count, (_, computed) in enumerate(done, 1):
-        num_new += computed
-        monitor.progress(min(count * config.rows_per_file, writer.total), writer.total, "samples")
+    parts = range(writer.num_parts)
+    with closing(write_in_processes(writer.task, parts, num_processes=config.num_processes)) as done:
+        for count, (_, computed) in enumerate(done, 1):
+            num_new += computed
+            monitor.progress(min(count * config.rows_per_file, writer.total), writer.total, "samples")
     return num_new
 
 
-def _set_aside(work: Path) -> Path:
-    """Move the parts that a killed run left to where this run does not write over them; return where."""
-    earlier = work / "earlier"
-    earlier.mkdir(parents=True, exist_ok=True)
-    for path in part_paths(work):
-        path.replace(earlier / path.name)
-    return earlier
+def _left_in(work: Path) -> list[Path]:
+    """Return the folders of killed runs, the last one last."""
+    return sorted(work.glob("run-*"))
 
 
-def _move_parts(work: Path, output: Path) -> None:
-    """Move the parts of this run; what an earlier one left is of no use any more."""
-    for path in part_paths(work):
+def _make_place(work: Path, left: Sequence[Path]) -> Path:
+    """Make the folder of this run: no process that an earlier one left behind writes to it."""
+    number = int(left[-1].name.removeprefix("run-")) + 1 if left else 0
+    place = work / f"run-{number:05d}"
+    place.mkdir(parents=True)
+    return place
+
+
+def _move_all(place: Path, output: Path) -> None:
+    for path in sorted(place.iterdir()):  # parts last
         path.rename(output / path.name)
-    shutil.rmtree(work)
 
 
 def _report(writer: PartWriter, num_new: int, seconds: float) -> EmbedReport:

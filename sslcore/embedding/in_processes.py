@@ -3,7 +3,8 @@
 import multiprocessing
 import os
 import queue
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import torch
@@ -17,10 +18,13 @@ __all__ = ["write_in_processes"]
 LOOK_SECONDS = 1.0
 
 
-def write_in_processes(task: Task, parts: Sequence[int], *, num_processes: int) -> Iterator[tuple[int, int]]:
+def write_in_processes(
+    task: Task, parts: Sequence[int], *, num_processes: int
+) -> Generator[tuple[int, int], None, None]:
     """Write parts and yield each one's number and how many of its vectors were computed, as they are done.
 
-    The processes are spawned, take the parts in turn, and end with this one.
+    The processes are spawned, take the parts in turn, and end when the generator is closed or this process is
+    gone, even if it is killed.
 
     Args:
         task: What is embedded.
@@ -35,10 +39,9 @@ def write_in_processes(task: Task, parts: Sequence[int], *, num_processes: int) 
     results: Any = context.Queue()
     ranks = range(min(num_processes, len(parts)))
     threads = max(1, torch.get_num_threads() // len(ranks))
+    # Not as daemons: those may have no children, and decode in no processes of their own.
     workers = [
-        context.Process(
-            target=_write, args=(task, parts[rank :: len(ranks)], rank, threads, results), daemon=True
-        )
+        context.Process(target=_write, args=(task, parts[rank :: len(ranks)], rank, threads, results))
         for rank in ranks
     ]
     try:
@@ -53,7 +56,9 @@ def write_in_processes(task: Task, parts: Sequence[int], *, num_processes: int) 
             worker.join()
     finally:
         for worker in workers:
-            worker.kill()
+            if worker.pid is not None:
+                worker.kill()
+                worker.join()
 
 
 def _next(results: Any, workers: Sequence[Any]) -> Any:
@@ -70,6 +75,7 @@ def _next(results: Any, workers: Sequence[Any]) -> Any:
 
 
 def _write(task: Task, parts: Sequence[int], rank: int, threads: int, results: Any) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["LOCAL_RANK"] = str(rank)  # the process's own GPU
     torch.set_num_threads(threads)
     try:
@@ -78,3 +84,11 @@ def _write(task: Task, parts: Sequence[int], rank: int, threads: int, results: A
             results.put((part, writer.write(part, SILENT)))
     except Exception as error:  # told to the process that waits, which raises it
         results.put(error)
+
+
+def _end_with_parent() -> None:
+    """End this process at once when its parent is gone: a part half written stays a hidden file."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -37,7 +37,8 @@ def nearest_neighbours(
         vectors: Any float type, [N, D]; they need not have unit length.
         k: Neighbours, 1 to N (to N - 1 without queries).
         queries: [M, D]; None takes each vector itself, which is then not its own neighbour.
-        approximate: Search a graph: faster for many vectors, and now and then a neighbour is missed.
+        approximate: Search a graph: faster for many vectors, and now and then a neighbour is missed. A query
+            that the graph has too few for is searched exactly.
 
     Returns:
         Cosine similarities, float32 [M, K], the largest first, and rows of ``vectors``, int64 [M, K]; of
@@ -145,12 +146,50 @@ def _approximate(bank: Tensor, asked: Tensor, k: int) -> tuple[NDArray[np.float3
         faiss: Any = importlib.import_module("faiss")
     except ImportError:
         raise UserError("approximate search needs FAISS: pip install faiss-cpu, or search exactly") from None
+    # Only different vectors are put in: many equal ones link to each other alone, and hide the rest.
+    rows, starts = _copies(bank.numpy())
     index = faiss.IndexHNSWFlat(bank.shape[1], LINKS, faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction = EFFORT
     index.hnsw.efSearch = max(EFFORT, 2 * k)
-    index.add(bank.numpy())
-    values, rows = index.search(asked.numpy(), k)
-    return values, rows
+    index.add(bank.numpy()[rows[starts]])
+    similarities, found = index.search(asked.numpy(), min(k, len(starts)))
+    whole = torch.from_numpy((found >= 0).all(axis=1))
+    values, nearest = torch.empty(len(asked), k), torch.empty(len(asked), k, dtype=torch.int64)
+    values[whole], nearest[whole] = _ordered(
+        *_with_copies(similarities[whole], found[whole], rows, starts, k)
+    )
+    if not bool(whole.all()):
+        exact = _exact(bank, asked[~whole], k)
+        values[~whole], nearest[~whole] = (torch.from_numpy(each) for each in exact)
+    return values.numpy(), nearest.numpy()
+
+
+def _copies(bank: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return all rows, equal ones side by side, and at which place each different vector's rows start.
+
+    Rows of equal vectors ascend, and so do the first rows of different ones.
+    """
+    as_bytes = (bank + 0.0).view(np.dtype((np.void, bank.itemsize * bank.shape[1])))[:, 0]  # -0 is 0
+    _, first, number = np.unique(as_bytes, return_index=True, return_inverse=True)
+    number = np.argsort(np.argsort(first))[number]
+    sizes = np.bincount(number)
+    return np.argsort(number, kind="stable"), np.cumsum(sizes) - sizes
+
+
+def _with_copies(
+    similarities: NDArray[np.float32],
+    found: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    k: int,
+) -> tuple[Tensor, Tensor]:
+    """Put all equal vectors' rows where one was found, and keep the first ``k`` of each query, [M, K]."""
+    sizes = np.diff(starts, append=len(rows))[found]
+    kept = np.clip(k - (sizes.cumsum(axis=1) - sizes), 0, sizes).ravel()
+    among = np.arange(kept.sum()) - np.repeat(kept.cumsum() - kept, kept)
+    nearest = rows[np.repeat(starts[found].ravel(), kept) + among]
+    values = np.repeat(similarities.ravel(), kept)
+    return torch.from_numpy(values).view(-1, k), torch.from_numpy(nearest).view(-1, k)
 
 
 def _without_self(

@@ -18,6 +18,7 @@ from sslcore.embedding.extract import extract_features
 from sslcore.embedding.features import feature_dim
 from sslcore.embedding.reuse import EarlierVectors
 from sslcore.embedding.store import write_part
+from sslcore.errors import UserError
 from sslcore.monitor import Monitor
 
 __all__ = ["PartWriter", "Task"]
@@ -49,6 +50,7 @@ class PartWriter:
         info: Of the network.
         dim: Length of a vector.
         total: Samples in all.
+        earlier: Vectors that were made before.
         num_parts: At least one.
 
     Raises:
@@ -66,7 +68,7 @@ class PartWriter:
         self.dim = feature_dim(self._module, self.info, config.features, self._device)
         self.total = len(self._samples.manifest)
         self.num_parts = -(-max(self.total, 1) // config.rows_per_file)
-        self._earlier = EarlierVectors(
+        self.earlier = EarlierVectors(
             task.earlier,
             model_id=self.info.model_id,
             dtype=config.dtype,
@@ -83,7 +85,7 @@ class PartWriter:
             monitor: Told after each batch of samples.
 
         Raises:
-            UserError: If the network's features are not finite.
+            UserError: If the network's features are not finite, or ``embed.dtype`` cannot hold them.
         """
         config = self.task.config
         start = part * config.rows_per_file
@@ -106,7 +108,7 @@ class PartWriter:
     def _vectors(self, rows: pd.DataFrame, start: int, monitor: Monitor) -> tuple[NDArray[Any], int]:
         """Return the vectors of one part and how many of them were computed now."""
         vectors = np.empty((len(rows), self.dim), self.task.config.dtype)
-        missing = self._earlier.fill(rows["sample_id"].tolist(), vectors)
+        missing = self.earlier.fill(rows["sample_id"].tolist(), vectors)
         done, reused = 0, len(rows) - len(missing)
         for batch in self._computed([start + position for position in missing]):
             vectors[missing[done : done + len(batch)]] = batch
@@ -128,4 +130,15 @@ class PartWriter:
             features=config.features,
         ):
             unit = normalize(batch, dim=1) if config.normalize else batch
-            yield unit.numpy().astype(config.dtype)
+            yield self._stored(unit.numpy())
+
+    def _stored(self, vectors: NDArray[np.float32]) -> NDArray[Any]:
+        dtype = self.task.config.dtype
+        with np.errstate(over="ignore"):
+            stored: NDArray[Any] = vectors.astype(dtype)
+        if not np.isfinite(stored).all():
+            raise UserError(
+                f"model {self.info.model_id} gives features up to {np.abs(vectors).max():.3g}, more than "
+                f"{dtype} holds: set embed.dtype: float32 or embed.normalize: true"
+            )
+        return stored

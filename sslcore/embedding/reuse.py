@@ -1,15 +1,16 @@
 """Vectors that were made before, looked up by sample id without reading all of them at once."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from sslcore.embedding.store import as_matrix, open_parts, part_paths
+from sslcore.embedding.store import as_matrix, describe_part, part_paths
 from sslcore.errors import UserError
 
 __all__ = ["EarlierVectors"]
@@ -18,10 +19,10 @@ logger = logging.getLogger(__name__)
 
 
 class EarlierVectors:
-    """The vectors of an earlier run that are as this run would make them.
+    """The vectors of earlier runs that are as this run would make them, whatever data set they were made of.
 
-    Only ids are kept in memory, and the one part read last: the parts of both runs are in the order of
-    the manifest, so a part is read about once.
+    Each part is judged by itself. Only ids are kept in memory, and the one part read last: the parts of all
+    runs are in the order of the manifest, so a part is read about once.
     """
 
     def __init__(
@@ -46,24 +47,37 @@ class EarlierVectors:
             features: Which features this run takes.
         """
         self._place: dict[str, tuple[Path, int]] = {}
+        self._paths: list[Path] = []
         self._path: Path | None = None
         self._matrix: NDArray[Any] = np.empty((0, embed_dim), dtype)
-        wanted = (model_id, dtype, normalized, embed_dim, features)
+        self._finite: NDArray[np.bool_] = np.empty(0, np.bool_)
+        wanted = {
+            "model_id": model_id,
+            "dtype": dtype,
+            "normalized": normalized,
+            "embed_dim": embed_dim,
+            "features": features,
+        }
         for folder in folders:
-            if folder is not None and part_paths(folder):
-                self._open(folder, wanted)
+            for path in part_paths(folder) if folder is not None else ():
+                self._open(path, wanted)
 
-    def _open(self, folder: Path, wanted: tuple[str, str, bool, int, str]) -> None:
+    def _open(self, path: Path, wanted: Mapping[str, object]) -> None:
         try:
-            parts = open_parts(folder)
-        except UserError as error:
-            logger.warning("%s is not taken over: %s", folder, error)
+            made = describe_part(path)
+            if any(made[key] != value for key, value in wanted.items()):
+                return
+            ids = pq.read_table(path, columns=["sample_id"])["sample_id"].to_pylist()
+        except (UserError, OSError, pa.ArrowException):
+            logger.warning("%s cannot be read: the vectors it held are computed again", path)
             return
-        made = (parts.model_id, parts.dtype, parts.normalized, parts.embed_dim, parts.features)
-        if made == wanted:
-            for path in parts.paths:
-                ids = pq.read_table(path, columns=["sample_id"])["sample_id"].to_pylist()
-                self._place.update((sample_id, (path, row)) for row, sample_id in enumerate(ids))
+        self._paths.append(path)
+        self._place.update((sample_id, (path, row)) for row, sample_id in enumerate(ids))
+
+    def superseded(self, folders: Sequence[Path]) -> list[Path]:
+        """Return the parts in ``folders`` that are never asked: a later one has all of their samples."""
+        asked = {path for path, _ in self._place.values()}
+        return [path for path in self._paths if path.parent in folders and path not in asked]
 
     def __contains__(self, sample_id: str) -> bool:
         """Return whether there is a vector for the sample."""
@@ -77,7 +91,7 @@ class EarlierVectors:
             out: Where the vectors go, [N, D]; rows that are not there are left alone.
 
         Returns:
-            Positions without a vector, ascending.
+            Positions without a vector that is finite, ascending.
         """
         missing: list[int] = []
         for position, sample_id in enumerate(sample_ids):
@@ -88,6 +102,10 @@ class EarlierVectors:
             path, row = place
             if path != self._path:
                 self._matrix = as_matrix(pq.read_table(path, columns=["embedding"])["embedding"])
+                self._finite = np.isfinite(self._matrix).all(axis=1)
                 self._path = path
-            out[position] = self._matrix[row]
+            if self._finite[row]:
+                out[position] = self._matrix[row]
+            else:
+                missing.append(position)
         return missing

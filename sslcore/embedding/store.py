@@ -142,7 +142,7 @@ def open_parts(folder: Path) -> EmbeddingParts:
     paths = part_paths(folder)
     if not paths:
         raise UserError(f"{folder}: no embeddings here; make them with: sslflow embed")
-    described = [_describe(path) for path in paths]
+    described = [describe_part(path) for path in paths]
     for path, other in zip(paths, described, strict=True):
         if other != described[0]:
             raise UserError(f"{path} does not belong with {paths[0].name}; delete the folder and embed again")
@@ -179,7 +179,12 @@ def as_matrix(column: Any) -> NDArray[Any]:
     return np.concatenate([empty, *chunks]).reshape(-1, column.type.list_size)
 
 
-def _describe(path: Path) -> dict[str, Any]:
+def describe_part(path: Path) -> dict[str, Any]:
+    """Return what a part says about itself: the fields of `EmbeddingParts` but for its paths.
+
+    Raises:
+        UserError: If it is not readable, or of another schema.
+    """
     try:
         schema = pq.read_schema(path)
         raw = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}

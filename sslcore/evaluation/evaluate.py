@@ -1,6 +1,6 @@
 """The evaluate step: how good the backbone is, against random weights, raw pixels and the champion."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,10 +56,11 @@ class EvaluateReport:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """Measures by the name of the features, and which model the champion is."""
+    """Measures by the name of the features, which model the champion is, and what is to be said of it."""
 
     measured: Mapping[str, Measured] = field(default_factory=dict)
     champion_id: str | None = None
+    notes: Sequence[str] = ()
 
 
 def evaluate(
@@ -86,7 +87,8 @@ def evaluate(
         embeddings: Its embeddings of the data set.
         labels: The folder of added labels; may be missing.
         output: An empty folder.
-        champion: A folder like ``backbone`` of the current champion, measured on the same samples.
+        champion: A folder like ``backbone`` of the current champion, measured on the same samples; by its
+            pooled features, with a note, where its architecture lacks those that were embedded.
         monitor: Told how far it is.
 
     Raises:
@@ -100,12 +102,11 @@ def evaluate(
             f"{embeddings} is of model {stored.model_id}, not {info.model_id}; run: sslflow embed"
         )
     labelled = labelled_samples(read_manifest(dataset), dataset=dataset, labels=labels)
-    notes = _notes(labelled)
     comparison = _Comparison()
     if labelled.num_train_classes() >= 2:
         given = FeatureRequest(dataset, labelled.indices, config, stored.features, stored.normalized, monitor)
         comparison = _compare(given, stored, info, labelled, champion)
-    document = _document(stored, labelled, comparison, notes)
+    document = _document(stored, labelled, comparison, [*_notes(labelled), *comparison.notes])
     if comparison.measured:
         document |= intervals_of(comparison.measured, config)
         document |= _label_efficiency(stored, labelled, config)
@@ -142,9 +143,11 @@ def _compare(
     if champion_info.model_id == info.model_id:
         # The same weights: measuring them again could only differ by rounding.
         measured["champion"] = measured["backbone"]
-    else:
-        measured["champion"] = measure(champion_features(given, champion), labelled, config)
-    return _Comparison(measured, champion_info.model_id)
+        return _Comparison(measured, champion_info.model_id)
+    features, which = champion_features(given, champion)
+    measured["champion"] = measure(features, labelled, config)
+    unlike = f"the champion has no {given.features} features: it is measured by its {which} ones"
+    return _Comparison(measured, champion_info.model_id, [unlike] if which != given.features else [])
 
 
 def _label_efficiency(

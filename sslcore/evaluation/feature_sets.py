@@ -1,7 +1,8 @@
 """What the backbone is compared with, as features of the same labelled samples."""
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,13 @@ from sslcore.config import EvaluateConfig
 from sslcore.data import SampleDataset
 from sslcore.devices import resolve_device
 from sslcore.embedding import Embeddings, batches_of, extract_features
-from sslcore.errors import UserError
+from sslcore.embedding.features import feature_dim
+from sslcore.errors import ConfigError, UserError
 from sslcore.monitor import Monitor
 
 __all__ = ["FeatureRequest", "champion_features", "embedded_features", "random_features", "raw_pixels"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,26 @@ def random_features(given: FeatureRequest, info: ModelInfo) -> Tensor:
     return _network_features(given, backbone, info, unit="samples (random weights)")
 
 
-def champion_features(given: FeatureRequest, champion: Path) -> Tensor:
-    """Return features of the network in a folder like models/backbone, float32 [N, D]."""
+def champion_features(given: FeatureRequest, champion: Path) -> tuple[Tensor, str]:
+    """Return features of the network in a folder like models/backbone, and which they are.
+
+    Returns:
+        float32 [N, D], and ``given.features``; or ``pooled`` where the network has no such features, as after
+        a change of architecture.
+    """
     backbone, info = load_backbone(champion)
-    return _network_features(given, backbone, info, unit="samples (champion)")
+    device = resolve_device(given.config.device)
+    try:
+        feature_dim(backbone.to(device), info, given.features, device)
+    except ConfigError:
+        logger.warning(
+            "the champion (model %s, %s) has no features '%s': it is measured by its pooled ones",
+            info.model_id,
+            info.backbone,
+            given.features,
+        )
+        given = replace(given, features="pooled")
+    return _network_features(given, backbone, info, unit="samples (champion)"), given.features
 
 
 def raw_pixels(given: FeatureRequest) -> Tensor:

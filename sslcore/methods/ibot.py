@@ -73,7 +73,7 @@ class IBOT(SelfDistillation):
     def __init__(self, backbone: nn.Module, options: IBOTOptions | None = None) -> None:
         super().__init__()
         self.options: IBOTOptions = options or self.Options()  # type: ignore[assignment]
-        tokens = require_tokens(backbone, self.name)
+        tokens = require_tokens(backbone, f"method {self.name}")
         tokens.add_mask_token()
         tokens.pool = "token"
         self.backbone = backbone

@@ -76,7 +76,7 @@ class IJEPA(Method):
     def __init__(self, backbone: nn.Module, options: IJEPAOptions | None = None) -> None:
         super().__init__()
         self.options = options or IJEPAOptions()
-        tokens = require_tokens(backbone, self.name)
+        tokens = require_tokens(backbone, f"method {self.name}")
         tokens.pool = "avg"
         self.backbone = backbone
         self.teacher_backbone = momentum_copy(backbone)

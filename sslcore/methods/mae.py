@@ -64,7 +64,7 @@ class MAE(Method):
     def __init__(self, backbone: nn.Module, options: MAEOptions | None = None) -> None:
         super().__init__()
         self.options = options or MAEOptions()
-        tokens = require_tokens(backbone, self.name)
+        tokens = require_tokens(backbone, f"method {self.name}")
         tokens.pool = "avg"
         self.backbone = backbone
         self.decoder = MaskedDecoder(

@@ -84,7 +84,7 @@ class MSN(Method):
     def __init__(self, backbone: nn.Module, options: MSNOptions | None = None) -> None:
         super().__init__()
         self.options: MSNOptions = options or self.Options()  # type: ignore[assignment]
-        tokens = require_tokens(backbone, self.name)
+        tokens = require_tokens(backbone, f"method {self.name}")
         tokens.pool = "token"
         self.backbone = backbone
         self.head = GELUHead(

@@ -62,7 +62,7 @@ class SimMIM(Method):
     def __init__(self, backbone: nn.Module, options: SimMIMOptions | None = None) -> None:
         super().__init__()
         self.options = options or SimMIMOptions()
-        tokens = require_tokens(backbone, self.name)
+        tokens = require_tokens(backbone, f"method {self.name}")
         tokens.add_mask_token()
         tokens.pool = "avg"
         self.backbone = backbone

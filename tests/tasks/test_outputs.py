@@ -41,6 +41,15 @@ def test_a_step_that_raises_changes_nothing(tmp_path: Path) -> None:
     assert written(tmp_path) == {"dataset/old": "old"}
 
 
+def test_a_step_that_raises_leaves_no_empty_folders(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ZeroDivisionError),
+        replacing({".": tmp_path / "runs" / "1" / "data" / "dataset"}) as output,
+    ):
+        break_half_way(output)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_one_step_can_fill_two_places(tmp_path: Path) -> None:
     places = {"evaluate.json": tmp_path / "metrics" / "evaluate.json", "plots": tmp_path / "plots"}
     with replacing(places) as output:

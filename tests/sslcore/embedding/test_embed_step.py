@@ -117,11 +117,11 @@ def test_a_killed_run_goes_on_at_the_part(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("sslcore.embedding.embed._move_parts", dies)
+        patched.setattr("sslcore.embedding.embed._move_all", dies)
         with pytest.raises(KeyboardInterrupt):
             embed(config, **given, output=tmp_path / "out")
-    (tmp_path / "work" / "part-00002.parquet").unlink()
-    (tmp_path / "work" / ".part-00002.parquet.partial").write_bytes(b"half")
+    (tmp_path / "work" / "run-00000" / "part-00002.parquet").unlink()
+    (tmp_path / "work" / "run-00000" / ".part-00002.parquet.partial").write_bytes(b"half")
     report = embed(config, **given, output=tmp_path / "out")
     assert (report.figures["num_new"], report.figures["num_reused"]) == (1, 4)
     for part in (tmp_path / "whole").iterdir():
@@ -136,7 +136,7 @@ def test_a_killed_run_is_taken_over_when_samples_were_added_since(
     given: dict[str, Any] = {"backbone": backbone, "work": tmp_path / "work"}
     (tmp_path / "out").mkdir()
     with monkeypatch.context() as patched:
-        patched.delattr("sslcore.embedding.embed._move_parts")
+        patched.delattr("sslcore.embedding.embed._move_all")
         with pytest.raises(NameError):
             embed(config, **given, dataset=source.ingest(), output=tmp_path / "out")
     source.add("aa")  # every later row moves
@@ -227,3 +227,19 @@ def test_broken_weights_are_refused(tmp_path: Path, source: Any, save: Any) -> N
         next(module.parameters()).fill_(float("nan"))
     with pytest.raises(UserError, match="features that are not finite"):
         run(tmp_path / "out", source.ingest(), save(tmp_path / "broken", module))
+
+
+def test_features_that_half_precision_cannot_hold_are_refused(
+    tmp_path: Path, source: Any, backbone: Path, save: Any
+) -> None:
+    dataset, (module, _) = source.ingest(), load_backbone(backbone)
+    plain, _ = run(tmp_path / "plain", dataset, backbone)
+    with torch.no_grad():
+        for name, values in module.named_parameters():
+            if name.startswith(("layer4.0.bn2", "layer4.0.downsample.1")):  # what scales the output
+                values.mul_(1e5 / float(plain.vectors.max()))
+    large = save(tmp_path / "large", module)
+    with pytest.raises(UserError, match=r"features up to 1e\+05, more than float16 holds: set embed\.dtype"):
+        run(tmp_path / "half", dataset, large, dtype="float16")
+    unit, _ = run(tmp_path / "unit", dataset, large, dtype="float16", normalize=True)
+    assert np.isfinite(unit.vectors).all()

@@ -55,6 +55,39 @@ def test_approximate_search_finds_nearly_all() -> None:
     assert not (found == np.arange(2000)[:, None]).any()
 
 
+@pytest.mark.parametrize("k", [3, 150, 199, 230, 1500])
+def test_approximate_search_among_many_copies_is_that_of_exact_search(k: int) -> None:
+    pytest.importorskip("faiss", reason="faiss is not installed")
+    bank = np.repeat(drawn(10), 200, axis=0)[np.random.default_rng(1).permutation(2000)]
+    exact, found = nearest_neighbours(bank, k), nearest_neighbours(bank, k, approximate=True)
+    assert np.array_equal(found[1], exact[1])
+    assert np.allclose(found[0], exact[0], atol=1e-6)
+    assert np.allclose(outlier_scores(bank, k=k, approximate=True), outlier_scores(bank, k=k), atol=1e-6)
+
+
+def test_equal_approximate_neighbours_come_in_the_order_of_rows() -> None:
+    pytest.importorskip("faiss", reason="faiss is not installed")
+    bank = np.tile(np.array([[1.0, 0.0], [0.0, 1.0]], np.float32), (30, 1))
+    _, rows = nearest_neighbours(bank, 4, queries=bank[:2], approximate=True)
+    assert rows.tolist() == [[0, 2, 4, 6], [1, 3, 5, 7]]
+
+
+def test_what_the_graph_does_not_find_is_searched_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    faiss = pytest.importorskip("faiss", reason="faiss is not installed")
+    search = faiss.IndexHNSWFlat.search
+
+    def misses(self: object, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        values, rows = search(self, queries, k)
+        values[2, -1], rows[2, -1] = np.finfo(np.float32).min, -1
+        return values, rows
+
+    monkeypatch.setattr(faiss.IndexHNSWFlat, "search", misses)
+    bank, queries = drawn(40), drawn(5, seed=1)
+    exact, found = (nearest_neighbours(bank, 6, queries=queries, approximate=way) for way in (False, True))
+    assert np.array_equal(found[1], exact[1])
+    assert np.allclose(found[0], exact[0], atol=1e-6)
+
+
 @pytest.mark.parametrize("pairs_at_once", [50, neighbours.PAIRS_AT_ONCE])
 def test_near_duplicates_equal_plain_loops(pairs_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "PAIRS_AT_ONCE", pairs_at_once)

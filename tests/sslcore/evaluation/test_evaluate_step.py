@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from sslcore.backbones import build_backbone, save_backbone
 from sslcore.config import EmbedConfig, EvaluateConfig
 from sslcore.data import read_manifest
 from sslcore.embedding import read_embeddings
@@ -94,6 +95,29 @@ def test_the_champion_itself_is_not_better_than_itself(tmp_path: Path, inputs: A
     document, report = run(tmp_path / "out", inputs, inputs.backbone)
     assert report.champion_accuracy == report.candidate_accuracy
     assert document["linear_probe"]["champion"]["accuracy"] == document["linear_probe"]["backbone"]
+
+
+@pytest.mark.parametrize("features", ["cls", "patch_mean", "layers:blocks.0"])
+def test_a_champion_without_the_embedded_features_is_measured_by_its_pooled_ones(
+    tmp_path: Path, inputs: Any, champion: Path, caplog: pytest.LogCaptureFixture, features: str
+) -> None:
+    transformer, embeddings = tmp_path / "transformer", tmp_path / "embeddings"
+    for folder in (transformer, embeddings):
+        folder.mkdir()
+    module = build_backbone("vit-tiny-8", image_size=32, seed=0)
+    save_backbone(transformer, module, backbone="vit-tiny-8", image_size=32)
+    settings = EmbedConfig(num_workers=0, device="cpu", features=features)
+    embed(settings, dataset=inputs.dataset, backbone=transformer, output=embeddings)
+    pooled, _ = run(tmp_path / "pooled", inputs, champion)
+    document, report = run(
+        tmp_path / "out", replace(inputs, backbone=transformer, embeddings=embeddings), champion
+    )
+    for measure in ("knn", "linear_probe", "knn_val"):
+        assert document[measure]["champion"] == pooled[measure]["champion"]
+    assert report.champion_accuracy is not None
+    assert f"the champion has no {features} features: it is measured by its pooled ones" in document["note"]
+    assert f"has no features '{features}': it is measured by its pooled ones" in caplog.text
+    assert str(report.champion_model_id) in caplog.text
 
 
 def test_chance_is_the_most_common_training_class(tmp_path: Path, inputs: Any) -> None:
