@@ -12,11 +12,11 @@ from sslcore.errors import ConfigError
 
 def test_a_vit_gives_tokens_and_a_resnet_is_one_line() -> None:
     vit: Any = build_backbone("vit-tiny-8", image_size=16)
-    assert require_tokens(vit, "ibot") is vit
+    assert require_tokens(vit, "method ibot") is vit
     with pytest.raises(
         ConfigError, match="method ibot needs a backbone with patch tokens, and ResNet has none"
     ):
-        require_tokens(build_backbone("resnet10-small", image_size=16), "ibot")
+        require_tokens(build_backbone("resnet10-small", image_size=16), "method ibot")
 
 
 def test_the_mean_leaves_prefix_tokens_out() -> None:
