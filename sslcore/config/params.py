@@ -108,6 +108,19 @@ def _first_message(error: ValidationError) -> str:
         return f"unknown key '{name}'{suggestion(location[-1], known) or '; known: ' + ', '.join(known)}"
     if first["type"] == "missing":
         return f"{name} is missing"
+    if first["type"] == "union_tag_not_found":
+        key = first["ctx"]["discriminator"].strip("'")
+        return f"{name}: needs a key '{key}' that says which it is, got {first['input']!r}"
+    if first["type"] in ("tuple_type", "list_type"):
+        return f"{name} must be a list (start each item with '- '), got {first['input']!r}"
+    if first["type"] in ("model_attributes_type", "model_type", "dict_type"):
+        return f"{name} must be keys and values, got {first['input']!r}"
+    texts = next(
+        (each for each in errors if each["loc"][-1:] == ("[key]",) and each["type"] == "string_type"), None
+    )
+    if texts is not None:
+        where = ".".join(str(part) for part in texts["loc"][:-2] if "[" not in str(part))
+        return f"{where}: names must be text, in quotes where they are numbers, got {texts['input']!r}"
     message = first["msg"].removeprefix("Value error, ")
     return f"{name}: {message[0].lower()}{message[1:]}, got {first['input']!r}"
 

@@ -19,6 +19,10 @@ def test_an_empty_section_is_all_defaults() -> None:
     assert parse_params({**SOURCE, "select": None}, where="params.yaml").select.budget == 100
 
 
+def plan(objectives: object) -> dict[str, object]:
+    return {**SOURCE, "select": {"objectives": objectives}}
+
+
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
@@ -33,6 +37,20 @@ def test_an_empty_section_is_all_defaults() -> None:
         (
             {**SOURCE, "pretrain": {"epochs": 0}},
             "p: pretrain.epochs: input should be greater than or equal to 1, got 0",
+        ),
+        ({"ingest": 5}, "p: ingest must be keys and values, got 5"),
+        (
+            plan({"strategy": "random"}),
+            "p: select.objectives must be a list (start each item with '- '), got {'strategy': 'random'}",
+        ),
+        (plan(["random"]), "p: select.objectives.0 must be keys and values, got 'random'"),
+        (
+            plan([{"strength": 1}]),
+            "p: select.objectives.0: needs a key 'strategy' that says which it is, got {'strength': 1}",
+        ),
+        (
+            plan([{"strategy": "balance", "column": "label", "target": {0: 1.0}}]),
+            "p: select.objectives.0.balance.target: names must be text, in quotes where they are numbers, got 0",
         ),
     ],
 )
