@@ -50,7 +50,8 @@ def plan(objectives: object) -> dict[str, object]:
         ),
         (
             plan([{"strategy": "balance", "column": "label", "target": {0: 1.0}}]),
-            "p: select.objectives.0.balance.target: names must be text, in quotes where they are numbers, got 0",
+            "p: select.objectives.0.balance.target: names must be text, in quotes where they are numbers"
+            ", got 0",
         ),
     ],
 )
