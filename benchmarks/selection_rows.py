@@ -100,6 +100,12 @@ ROWS = {
         {"strategy": "badge", "k": 1000, "classes": 10},
         {},
     ),
+    "bait": Row(
+        "BAIT 50k x 384, C = 10, k = 100",
+        (50_000, 384),
+        {"strategy": "bait", "k": 100, "classes": 10},
+        {},
+    ),
     "dedup": Row(
         "deduplication, exact, 50k x 384",
         (50_000, 384),

@@ -1,12 +1,15 @@
 """The same door for people who come from scikit-learn style libraries, and from lightly's agent."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sslcore.errors import UserError
+from sslcore.selection.given import as_array, open_embeddings
+from sslcore.selection.memory import parse_memory
+from sslcore.selection.pool import is_missing
 from sslcore.selection.select import select
 from sslcore.selection.selection import Selection
 
@@ -43,7 +46,7 @@ class Query:
 
 
 def _known(value: Any) -> str | None:
-    if value is None or value != value or (not isinstance(value, str) and value == -1):
+    if is_missing(value) or (not isinstance(value, str) and value == -1):
         return None
     number = isinstance(value, float | np.floating) and float(value).is_integer()
     return str(int(value)) if number else str(value)
@@ -53,8 +56,7 @@ class ActiveLearningAgent:
     """Rounds of picking with the contract of lightly's agent of the same name.
 
     ``n_samples`` is the size that the labelled set shall have after the round. Samples are named by their
-    filenames,
-    and all sets are lists of names in the order of the embeddings.
+    filenames, and all sets are lists of names in the order of the embeddings.
     """
 
     def __init__(
@@ -76,6 +78,8 @@ class ActiveLearningAgent:
         Raises:
             UserError: If a name is there twice or not known.
         """
+        if isinstance(embeddings, Iterator):  # can be read once, and each round reads them
+            embeddings, _ = open_embeddings(embeddings, memory=parse_memory(None))
         self._embeddings, self._names = embeddings, list(filenames)
         self._row = {name: row for row, name in enumerate(self._names)}
         if len(self._row) < len(self._names):
@@ -151,7 +155,10 @@ class ActiveLearningAgent:
         return selection
 
     def _spread(self, name: str, values: ArrayLike, open_: NDArray[np.bool_]) -> NDArray[np.float64]:
-        given = np.asarray(values, np.float64)
+        try:
+            given = as_array(values, what=f"scores['{name}']").astype(np.float64)
+        except (TypeError, ValueError):
+            raise UserError(f"scores['{name}'] must be numbers") from None
         if given.shape != (int(open_.sum()),):
             wanted = f"one for each of {int(open_.sum())} in unlabelled_set"
             raise UserError(f"scores['{name}'] must be {wanted}, got {list(given.shape)}")

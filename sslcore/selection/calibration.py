@@ -11,8 +11,9 @@ Shapes: N vectors, L labelled, V held out, C classes.
 import numpy as np
 from numpy.typing import NDArray
 
-from sslcore.selection.head import enough_labels, fit_head, pool_head, scaled, steady
+from sslcore.selection.head import enough_labels, fit_head, pool_head, predicted, predictions, steady
 from sslcore.selection.pool import Pool
+from sslcore.selection.scaled import Scaled
 
 __all__ = ["calibrated_predictions", "calibration_error", "pick_temperature"]
 
@@ -36,19 +37,20 @@ def calibrated_predictions(pool: Pool, *, seed: int) -> NDArray[np.float64]:
         UserError: If there are neither.
     """
     if pool.probs is not None:
-        return steady(pool.mean_probs())
-    x_ND = scaled(pool)
+        return predictions(pool)
+    x = Scaled(pool)
     rows, labels = enough_labels(pool)
     order = np.random.default_rng(seed).permutation(len(rows))
     fitted, held = np.split(order, [round(FITTED_SHARE * len(rows))])
     temperature = 1.0
     if len(held) and len(np.unique(labels[fitted])) >= 2:
-        head = fit_head(x_ND[rows[fitted]], labels[fitted])
+        head = fit_head(x[rows[fitted]], labels[fitted])
         # A class that the head has not seen is no class it can be right about.
         known = {int(name): number for number, name in enumerate(head.classes)}
         targets = np.array([known.get(int(name), -1) for name in labels[held]])
-        temperature = pick_temperature(head.logits(x_ND[rows[held]]), targets)
-    return steady(pool_head(pool, x_ND).probs(x_ND, temperature=temperature))
+        temperature = pick_temperature(head.logits(x[rows[held]]), targets)
+    p_NC: NDArray[np.float64] = predicted(x, [pool_head(pool, x)], temperature=temperature)[0]
+    return p_NC
 
 
 def pick_temperature(logits_VC: NDArray[np.float64], targets_V: NDArray[np.int64]) -> float:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from sslcore.selection.copies import find_copies
 from sslcore.selection.coverage import Coverage, Grid, Kernel, covered_by, fill_kernel, whole_weights
 from sslcore.selection.pool import Pool
 
@@ -91,6 +92,8 @@ class Covering:
         self.grid = Grid(pool.vectors, fine=self.whole)
         self.picks: list[int] = []
         self.left = np.ones(len(pool.candidates), bool)
+        # Which candidates are copies, once no other adds anything: a copy never does.
+        self.copies: NDArray[np.bool_] | None = None
         self._draw()
 
     def take(self, n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -106,10 +109,29 @@ class Covering:
                 self._draw()
                 values = np.where(self.open, self.coverage.gains, -1)
                 best = int(values.argmax())
+            if values[best] == 0:
+                best = self._different()
             gains[i] = values[best] / max(self.coverage.most, 1)
             positions[i] = self.candidates[best]
             self._add(best)
         return positions, gains
+
+    def _different(self) -> int:
+        """Return the first candidate that is no copy, where none adds anything; the first of copies only."""
+        if self.copies is None:
+            self.copies = np.isin(self.pool.candidates, find_copies(self.pool))
+        if (self.left & ~self.copies).any():
+            fits = self.open & ~self._are_copies()
+            if not fits.any():
+                self._draw()  # of a large pool, only copies were drawn
+                fits = self.open & ~self._are_copies()
+            return int(fits.argmax())
+        return int(self.open.argmax())
+
+    def _are_copies(self) -> NDArray[np.bool_]:
+        """Return which of what can be picked now are copies, once that is known."""
+        assert self.copies is not None
+        return self.copies[np.searchsorted(self.pool.candidates, self.candidates)]
 
     def _add(self, best: int) -> None:
         position = int(self.candidates[best])
@@ -127,7 +149,10 @@ class Covering:
         self.references, self.candidates = everyone, self.pool.candidates
         if not self.whole:
             self.references = drawn(everyone, self.num_references, self.rng)
-            self.candidates = drawn(self.pool.candidates[self.left], self.num_candidates, self.rng)
+            left = self.left
+            if self.copies is not None and (left & ~self.copies).any():
+                left = left & ~self.copies
+            self.candidates = drawn(self.pool.candidates[left], self.num_candidates, self.rng)
         self.same = np.array_equal(self.references, self.candidates)
         kernel = fill_kernel(self.grid, self.references, self.candidates, self.kernel)
         self.open = ~np.isin(self.candidates, self.picks)

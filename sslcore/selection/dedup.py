@@ -9,7 +9,8 @@ are missed.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from sslcore.errors import ConfigError
 from sslcore.selection.clusters import cluster
 from sslcore.selection.duplicate_search import Duplicates, DuplicateSearch, bytes_needed
+from sslcore.selection.given import check_whole
 from sslcore.selection.memory import require_memory
 from sslcore.selection.pool import Pool
 from sslcore.selection.screen import Screen
@@ -57,14 +59,19 @@ def as_dedup(given: float | Dedup | Mapping[str, object] | None) -> Dedup | None
             raise ConfigError(f"dedup has min_distance, and may have method and num_groups, got {got}")
         wanted = Dedup(**given)  # type: ignore[arg-type]
     else:
-        wanted = Dedup(float(given))
+        wanted = Dedup(given)
     if wanted is not None:
+        if isinstance(wanted.min_distance, bool) or not isinstance(wanted.min_distance, Real):
+            raise ConfigError(
+                f"dedup must be a distance, or have one as min_distance, got {wanted.min_distance!r}"
+            )
         if not 0 <= wanted.min_distance < float("inf"):
             raise ConfigError(f"dedup: min_distance must be >= 0, got {wanted.min_distance}")
         if wanted.method not in ("exact", "semdedup"):
             raise ConfigError(f"dedup: method must be one of exact, semdedup, got '{wanted.method}'")
-        if wanted.num_groups is not None and wanted.num_groups < 1:
-            raise ConfigError(f"dedup: num_groups must be >= 1, got {wanted.num_groups}")
+        if wanted.num_groups is not None:
+            check_whole(wanted.num_groups, name="dedup: num_groups", least=1)
+        wanted = replace(wanted, min_distance=float(wanted.min_distance))
     return wanted
 
 

@@ -285,7 +285,11 @@ class _Block:
         weights = None if whole.weights is None else whole.weights[rows]
         best = whole.best[rows].astype(np.float64)
         # Below what is outside: not in question.
-        kept = np.flatnonzero((best + self.error) * (1.0 if weights is None else weights) >= tau)
+        highest = best + self.error
+        if weights is not None:
+            open_ = best > -np.inf  # picked before is -inf, which times a weight of 0 would be no number
+            highest[open_] *= weights[open_]
+        kept = np.flatnonzero(highest >= tau)
         self.rows, self.x = rows[kept], x[torch.from_numpy(kept)]
         self.positions = whole.positions[self.rows]
         self.best, self.second = best[kept], whole.second[self.rows].astype(np.float64)

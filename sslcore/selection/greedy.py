@@ -5,6 +5,10 @@ largest product of objective values to the power of their strengths, as in light
 the lowest position. Each objective is a value in (0, 1]; multiplying all values of one by a number changes
 nothing, so that how an objective is normalized does not weigh it: its strength does.
 
+Any prefix of the picks is the smaller selection, but not with `Sequences`: a run is picked only where all of
+it fits into the picks that are left, so that fewer picks may be other ones. `Selection.extend` then goes on
+from what was asked for, and what was asked for is in the selection's provenance.
+
 Shapes: P candidates, U units (one candidate each, or a run of frames).
 """
 
@@ -46,10 +50,13 @@ class Greedy:
         self.rules = [(each, each.begin(pool)) for each in constraints if not isinstance(each, Sequences)]
         self.units = runs[0].units(pool) if runs else None
         self.left_P = np.ones(len(pool.candidates), bool)
+        # With sequences, which run fits depends on how many picks are left.
+        self.prefixes_hold = self.units is None
         self.stopped = ""
 
     def take(self, n: int) -> Picks:
         """Return the next ``n`` picks; fewer where a rule ends it, which ``stopped`` then names."""
+        self.stopped = ""
         places: list[int] = []
         figures: dict[str, list[float]] = {name: [] for name in self.names}
         products: list[float] = []

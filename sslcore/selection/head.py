@@ -8,8 +8,7 @@ fewer labels than dimensions it is solved in their span, exactly, with L numbers
 Shapes: N vectors, L labelled, D dimensions, C classes seen, M members.
 """
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -21,14 +20,18 @@ from torch.nn.functional import cross_entropy
 
 from sslcore.errors import UserError
 from sslcore.selection.pool import UNKNOWN, Pool
+from sslcore.selection.scaled import Scaled, block_bytes, given_blocks, slices
 
 __all__ = [
     "Head",
     "committee",
     "enough_labels",
     "fit_head",
+    "fitted_bytes",
+    "head_bytes",
     "known_labels",
     "pool_head",
+    "predicted",
     "predictions",
     "scaled",
     "steady",
@@ -47,7 +50,7 @@ class Head:
     """A fitted classifier: probabilities are softmax(x W' + b)."""
 
     weight_CD: NDArray[np.float64]
-    """Weights [C, D], for vectors as `scaled` gives them."""
+    """Weights [C, D], for vectors as `Scaled` has them."""
     bias_C: NDArray[np.float64]
     """Biases [C]."""
     classes: NDArray[np.int64]
@@ -73,15 +76,8 @@ def steady(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def scaled(pool: Pool) -> NDArray[np.float64]:
-    """Return all vectors, shifted to mean 0 and scaled to a mean squared length of 1, [N, D].
-
-    The head's answer then does not depend on the scale or the middle of the embeddings. Vectors that are
-    all alike become 0.
-    """
-    x_ND = pool.vectors.exact(np.arange(len(pool)))
-    x_ND -= x_ND.mean(axis=0)
-    size = math.sqrt(float(np.einsum("nd,nd->n", x_ND, x_ND).mean()))
-    return x_ND / size if size > 0 else x_ND
+    """Return all vectors as `Scaled` has them, in one piece [N, D]."""
+    return Scaled(pool)[np.arange(len(pool))]
 
 
 def known_labels(pool: Pool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -159,12 +155,12 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def pool_head(pool: Pool, x_ND: NDArray[np.float64]) -> Head:
+def pool_head(pool: Pool, x_ND: NDArray[np.float64] | Scaled) -> Head:
     """Fit the classifier on what is labelled in the pool.
 
     Args:
         pool: With labels of two classes at least.
-        x_ND: Its vectors, as `scaled` gives them.
+        x_ND: Its vectors, scaled.
 
     Raises:
         UserError: If fewer than two classes are known.
@@ -189,16 +185,36 @@ def enough_labels(pool: Pool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return rows, labels
 
 
+def predicted(x: Scaled, heads: Sequence[Head], *, temperature: float = 1.0) -> NDArray[np.float64]:
+    """Return class probabilities of all positions by heads of the same classes, rounded for ties [M, N, C].
+
+    Args:
+        x: The vectors, which are read in blocks.
+        heads: At least one.
+        temperature: Above 1 they are less sure.
+    """
+    num_classes = len(heads[0].classes)
+    p_MNC = np.empty((len(heads), len(x.vectors), num_classes))
+    for part, x_nD in x.blocks(num_classes=num_classes):
+        for member, head in enumerate(heads):
+            p_MNC[member, part] = steady(head.probs(x_nD, temperature=temperature))
+    return p_MNC
+
+
 def predictions(pool: Pool) -> NDArray[np.float64]:
     """Return class probabilities of all positions, rounded for ties: those given, or a fitted head's, [N, C].
 
     Raises:
         UserError: If none are given and fewer than two classes are known.
     """
-    if pool.probs is not None:
-        return steady(pool.mean_probs())
-    x_ND = scaled(pool)
-    return steady(pool_head(pool, x_ND).probs(x_ND))
+    if pool.probs is None:
+        x = Scaled(pool)
+        fitted_NC: NDArray[np.float64] = predicted(x, [pool_head(pool, x)])[0]
+        return fitted_NC
+    p_NC = np.empty(pool.probs.shape[-2:])
+    for part, p_nC in given_blocks(pool):
+        p_NC[part] = steady(p_nC)
+    return p_NC
 
 
 def committee(pool: Pool, *, seed: int) -> NDArray[np.float64]:
@@ -213,9 +229,36 @@ def committee(pool: Pool, *, seed: int) -> NDArray[np.float64]:
     if pool.probs is not None:
         if not pool.has("committee"):
             raise UserError("a committee needs probs= of several models, [M, N, C] with M >= 2, or labels=")
-        return steady(np.asarray(pool.probs, dtype=np.float64))
+        p_MNC = np.empty(pool.probs.shape)
+        for part in slices(len(pool), 4 * pool.probs.size // len(pool)):
+            p_MNC[:, part] = steady(np.asarray(pool.probs[:, part], dtype=np.float64))
+        return p_MNC
     rows, labels = enough_labels(pool)
-    x_ND, rng = scaled(pool), np.random.default_rng(seed)
+    x, rng = Scaled(pool), np.random.default_rng(seed)
+    x_LD = x[rows]
     weights = rng.exponential(size=(NUM_MEMBERS, len(rows)))
-    heads = [fit_head(x_ND[rows], labels, weights_L=each) for each in weights]
-    return steady(np.stack([head.probs(x_ND) for head in heads]))
+    return predicted(x, [fit_head(x_LD, labels, weights_L=each) for each in weights])
+
+
+def head_bytes(pool: Pool, *, members: int = 0) -> int:
+    """Return bytes that asking a model takes beside the pool, given probabilities or a fitted head.
+
+    Args:
+        pool: With probs, with labels, or with neither: then it is 0.
+        members: Heads whose probabilities are kept, or of given models all; 0: their mean, or one head's.
+    """
+    if pool.probs is None:
+        return fitted_bytes(pool, members=members)
+    kept = max(members and len(pool.probs), 1) * int(pool.probs.shape[-1])
+    return 8 * len(pool) * kept + 64 * len(pool) + block_bytes(pool)
+
+
+def fitted_bytes(pool: Pool, *, members: int = 1) -> int:
+    """Return what fitting heads and keeping their probabilities takes, in bytes; 0 without two classes."""
+    rows, labels = known_labels(pool)
+    num_classes, dim = len(np.unique(labels)), pool.vectors.dim
+    if num_classes < 2:
+        return 0
+    # Labelled vectors, their basis and products; the last steps and gradients of the minimizer.
+    fitted = 8 * len(rows) * (8 * dim + 6 * num_classes) + 500 * num_classes * min(len(rows), dim)
+    return 8 * len(pool) * max(members, 1) * num_classes + fitted + 64 * len(pool) + block_bytes(pool)

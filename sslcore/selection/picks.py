@@ -7,6 +7,7 @@ A strategy is one file in ``strategies/`` with a constant ``STRATEGY``. It is on
   changes, so any prefix is the smaller selection, and more can be had without computing again.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -50,12 +51,17 @@ class Picks:
         gains = None
         if self.gains is not None and more.gains is not None:
             gains = np.concatenate([self.gains, more.gains])
+        names = [*self.columns, *(name for name in more.columns if name not in self.columns)]
         return Picks(
             indices=np.concatenate([self.indices, more.indices]),
             reasons=self.reasons + more.reasons,
-            columns={name: np.concatenate([self.columns[name], more.columns[name]]) for name in self.columns},
+            columns={name: np.concatenate([self._column(name), more._column(name)]) for name in names},
             gains=gains,
         )
+
+    def _column(self, name: str) -> NDArray[Any]:
+        """Return a column; where there is none of the name (with labels, a strategy may change), NaN."""
+        return self.columns[name] if name in self.columns else np.full(len(self), math.nan)
 
 
 class Steps(Protocol):

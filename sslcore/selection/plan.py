@@ -61,6 +61,8 @@ class Tables:
     """Id of each row of the selection [N]."""
     vector_of: Callable[[str], NDArray[np.float64] | None]
     """The vector of any sample id; None where there is none."""
+    num_labelled: int = 0
+    """How many of the first rows are labelled: numbers that only picks are judged by may lack there."""
 
     @cached_property
     def id_of(self) -> dict[str, str]:
@@ -80,19 +82,31 @@ class Tables:
             close = suggestion(name, [str(each) for each in table.columns]) or f"; known: {known}"
             raise UserError(f"{where}: {file or 'the manifest'} has no column '{name}'{close}")
         values = table[name].reindex(list(self.sample_ids))
+        if values.isna().any() and _are_whole(values.dropna()):
+            values = values.astype("Int64")  # pandas makes numbers of classes 0.0, 1.0 where one is missing
         return [None if missing else value for value, missing in zip(values, values.isna(), strict=True)]
 
-    def numbers(self, name: str, file: str | None, *, where: str) -> NDArray[np.float64]:
-        """Return a column of numbers by row [N].
+    def numbers(
+        self, name: str, file: str | None, *, where: str, of_labelled: bool = False
+    ) -> NDArray[np.float64]:
+        """Return a column of numbers by row, NaN where a labelled sample has none [N].
+
+        Args:
+            name: Of the column.
+            file: Where it is; None is the manifest.
+            where: Place in the plan, for messages.
+            of_labelled: Whether the labelled samples need one too.
 
         Raises:
-            UserError: If a sample has none.
+            UserError: If a sample that can be picked has none.
         """
         values = self.column(name, file, where=where)
-        missing = sum(value is None for value in values)
+        needed = values if of_labelled else values[self.num_labelled :]
+        missing = sum(value is None for value in needed)
         if missing:
+            which = "samples" if of_labelled or not self.num_labelled else "samples that can be picked"
             raise UserError(
-                f"{where}: {missing} of {len(values)} samples have no '{name}' in {file or 'the manifest'}; "
+                f"{where}: {missing} of {len(needed)} {which} have no '{name}' in {file or 'the manifest'}; "
                 "add them, or give it to all"
             )
         try:
@@ -100,17 +114,20 @@ class Tables:
         except (TypeError, ValueError):
             raise UserError(f"{where}: '{name}' in {file or 'the manifest'} must hold numbers") from None
 
-    def probabilities(self, file: str, *, where: str) -> tuple[NDArray[np.float64], list[str]]:
+    def probabilities(
+        self, file: str, *, where: str, of_labelled: bool = False
+    ) -> tuple[NDArray[np.float64], list[str]]:
         """Return class probabilities by row and the names of the classes: all columns of numbers [N, C].
 
         Raises:
-            UserError: If there are none, or a sample has none.
+            UserError: If there are none, or a sample that needs them (as in `numbers`) has none.
         """
         table = self.read(file, where=where)
         classes = [str(name) for name in table.columns if pd.api.types.is_numeric_dtype(table[name])]
         if not classes:
             raise UserError(f"{where}: {file} has no column of probabilities; give one for each class")
-        return np.stack([self.numbers(name, file, where=where) for name in classes], axis=1), classes
+        columns = [self.numbers(name, file, where=where, of_labelled=of_labelled) for name in classes]
+        return np.stack(columns, axis=1), classes
 
     def read(self, file: str, *, where: str) -> pd.DataFrame:
         """Read a CSV or Parquet file, indexed by sample id; rows that name no sample are passed over.
@@ -134,6 +151,14 @@ class Tables:
             twice = table.index[table.index.duplicated()][0]
             raise UserError(f"{where}: {path} names sample {twice} twice; delete one of the rows")
         return table
+
+
+def _are_whole(values: "pd.Series[Any]") -> bool:
+    """Whether a column of floats holds nothing but whole numbers."""
+    if not pd.api.types.is_float_dtype(values):
+        return False
+    wide = values.to_numpy(np.float64)
+    return bool((np.isfinite(wide) & (np.abs(wide) < 2**53) & (wide == np.round(wide))).all())
 
 
 def resolve(config: SelectConfig, tables: Tables) -> tuple[list[Objective], list[Constraint | Sequences]]:
@@ -184,7 +209,8 @@ def _balance(plan: BalancePlan, tables: Tables, where: str) -> Balance:
         return Balance(values, plan.target, strength=plan.strength, name=f"balance_{plan.column}")
     if plan.file is None:
         raise UserError(f"{where}: balance of predictions needs a file of class probabilities")
-    probs, classes = tables.probabilities(plan.file, where=where)
+    # Labelled samples count by their probabilities.
+    probs, classes = tables.probabilities(plan.file, where=where, of_labelled=True)
     return Balance(probs, plan.target, classes, plan.strength, name="balance_predictions")
 
 

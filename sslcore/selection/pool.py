@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from sslcore.errors import UserError
 from sslcore.selection.memory import UNLIMITED
 from sslcore.selection.vectors import Vectors
 
-__all__ = ["NEEDS", "UNKNOWN", "Pool"]
+__all__ = ["NEEDS", "UNKNOWN", "Pool", "is_missing"]
 
 UNKNOWN = -1
 
@@ -26,6 +27,11 @@ NEEDS: Mapping[str, str] = {
     "labelled": "labelled=, at least one row that is labelled already",
     "objectives": "objectives=",
 }
+
+
+def is_missing(value: Any) -> bool:
+    """Whether something given by row is no value: None, NaN, NaT or ``pandas.NA``."""
+    return value is None or value is pd.NA or bool(value != value)
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from sslcore.selection.head import committee, predictions, steady
+from sslcore.selection.head import NUM_MEMBERS, committee, head_bytes, predictions, steady
 from sslcore.selection.information import mutual_information
 from sslcore.selection.picks import Begin, Picks
 from sslcore.selection.pool import Pool
+from sslcore.selection.scaled import measured
 
-__all__ = ["Ranked", "most_divided", "most_unsure", "unsure_reason"]
+__all__ = ["Ranked", "divided_bytes", "most_divided", "most_unsure", "unsure_bytes", "unsure_reason"]
 
 
 class Ranked:
@@ -87,9 +88,21 @@ def most_unsure(
     def begin(pool: Pool, *, seed: int) -> Ranked:
         del seed
         p_NC = predictions(pool)
-        return Ranked(pool, measure(p_NC), column=column, reason=unsure_reason(pool, p_NC, what))
+        return Ranked(pool, measured(measure, p_NC), column=column, reason=unsure_reason(pool, p_NC, what))
 
     return begin
+
+
+def unsure_bytes(pool: Pool, k: int) -> int:
+    """Return bytes that ranking by `most_unsure` takes beside the pool."""
+    del k
+    return head_bytes(pool)
+
+
+def divided_bytes(pool: Pool, k: int) -> int:
+    """Return bytes that ranking by `most_divided` takes beside the pool."""
+    del k
+    return head_bytes(pool, members=NUM_MEMBERS)
 
 
 def most_divided(
@@ -111,7 +124,8 @@ def most_divided(
 
     def begin(pool: Pool, *, seed: int) -> Ranked:
         p_MNC = committee(pool, seed=seed)
-        divided_N, between_N = steady(measure(p_MNC)), steady(mutual_information(p_MNC))
+        divided_N = steady(measured(measure, p_MNC))
+        between_N = steady(measured(mutual_information, p_MNC))
         return Ranked(
             pool,
             divided_N,

@@ -22,6 +22,8 @@ __all__ = ["PAIRS_AT_ONCE", "Screen"]
 PAIRS_AT_ONCE = 4_000_000
 # Rounding error of one float32 operation.
 UNIT = 2.0**-24
+# Of a power of two in float64.
+SMALLEST = -1074
 
 
 class Screen:
@@ -38,7 +40,8 @@ class Screen:
         self.vectors = vectors
         largest = max(float(vectors.squared.max()) if len(vectors) else 0.0, longest)
         # A power of two, so that rounding to its multiples is exact; not near a jump for unit vectors.
-        self.quantum = 2.0 ** (math.ceil(math.log2(largest * 1.01)) - 32) if largest > 0 else 1.0
+        exponent = math.ceil(math.log2(largest * 1.01)) - 32 if largest > 0 else 0
+        self.quantum = 2.0 ** max(exponent, SMALLEST)
         # |c|^2 - 2 x.c is summed in some order: at most D + 2 roundings of partial sums, each at most 3 R^2
         # (Higham, Accuracy and Stability of Numerical Algorithms, 3.1). |x|^2, |c|^2, the vectors
         # (if they were float64) and the last sum are rounded once: below 32 R^2 together.

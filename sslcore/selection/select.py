@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from sslcore.choices import check_choice
@@ -13,10 +13,13 @@ from sslcore.errors import ConfigError, UserError
 from sslcore.selection.dedup import Dedup, as_dedup, find_duplicates
 from sslcore.selection.given import (
     Given,
+    as_plan,
+    by_row,
     check_labelled,
     check_labels,
     check_probs,
     check_scores,
+    check_whole,
     id_order,
     open_embeddings,
 )
@@ -48,8 +51,8 @@ def select(
     dedup: float | Dedup | Mapping[str, Any] | None = None,
     seed: int = 0,
     memory: int | str | None = None,
-    ids: Sequence[Any] | NDArray[Any] | None = None,
-    names: Sequence[str] | None = None,
+    ids: Iterable[Any] | None = None,
+    names: Iterable[str] | None = None,
     round: int = 1,
 ) -> Selection:
     """Pick the ``k`` samples most worth labelling next.
@@ -85,20 +88,23 @@ def select(
         The picks in order, with the figures each strategy went by and a reason in words per pick.
 
     Raises:
-        ConfigError: If there is no such strategy, or ``k``, ``seed`` or ``memory`` is out of range.
+        ConfigError: If there is no such strategy, or ``k``, ``seed``, ``dedup`` or ``memory`` cannot be used.
         UserError: If ``k`` is more than can be picked, something does not fit the embeddings, is not finite
             or is missing for the strategy, an id is there twice, or the work would not fit into ``memory``.
     """
+    if not isinstance(strategy, str):
+        raise ConfigError(f"strategy must be a name, got {strategy!r}")
+    objectives = as_plan(objectives, name="objectives")
+    constraints = as_plan(constraints, name="constraints")
     name = strategy
     if strategy == "auto" and (objectives or constraints):
-        name, objectives = WITH_PLAN, objectives or ()
+        name, objectives = WITH_PLAN, objectives or []
     chosen = PICKERS[check_choice(name, PICKERS, name="strategy")]
     for argument, value, least in (("k", k, 1), ("seed", seed, 0), ("round", round, 1)):
-        if value < least:
-            raise ConfigError(f"{argument} must be >= {least}, got {value}")
+        check_whole(value, name=argument, least=least)
     limit = parse_memory(memory)
     source, known = open_embeddings(embeddings, memory=limit)
-    ids = known.get("sample_ids") if ids is None else ids
+    ids = by_row(known.get("sample_ids") if ids is None else ids, name="ids")
     pool = _pool(
         Vectors(source, id_order(ids, len(source))),
         labelled=labelled,
@@ -108,7 +114,7 @@ def select(
         scores=scores,
         objectives=objectives,
         constraints=constraints,
-        names=known.get("filenames") if names is None else names,
+        names=by_row(known.get("filenames") if names is None else names, name="names"),
         memory=limit,
     )
     wanted = as_dedup(dedup)
@@ -138,7 +144,7 @@ def select(
         run=run,
         ids=ids,
     )
-    return empty.of(run.first(k))
+    return empty.more(k)
 
 
 def _pool(

@@ -16,6 +16,7 @@ from sslcore.config import SelectConfig
 from sslcore.data import read_manifest
 from sslcore.data.metadata import with_metadata
 from sslcore.embedding.store import Embeddings, read_embeddings
+from sslcore.errors import ConfigError
 from sslcore.labels import merge_labels
 from sslcore.monitor import SILENT, Monitor
 from sslcore.selection.plan import Tables, resolve
@@ -27,6 +28,15 @@ __all__ = ["SelectReport", "select_samples"]
 
 ROWS_AT_ONCE = 16384
 
+# Strategies that need what the stage has not -> why, and which plan does the same.
+NOT_HERE = {
+    "coral": "needs scores, which this stage takes in a plan only; leave strategy: auto and set objectives: "
+    "[{strategy: diversity}, {strategy: weights, input: scores, column: ..., file: ...}]",
+    "stratified": "needs the class of samples that have no label; leave strategy: auto and set objectives: "
+    "[{strategy: balance, target: input, column: ..., file: ...}]",
+    "objectives": "is what strategy: auto runs when objectives are set; leave strategy: auto",
+}
+
 
 @dataclass(frozen=True)
 class SelectReport:
@@ -35,7 +45,7 @@ class SelectReport:
     summary: str
     """One or two lines for a person."""
     figures: dict[str, float]
-    """num_selected, num_pool, num_labelled, budget."""
+    """num_selected, num_pool, num_labelled, and budget as it was asked for: a count, a share or a cost."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +82,12 @@ def select_samples(
         monitor: Told when it is done.
 
     Raises:
-        UserError: If the strategy is unknown, a vector is not finite, a label file cannot be used, or a file,
-            column or sample that the plan names is not there.
+        UserError: If the strategy is unknown or needs what only a plan gives, a vector is not finite, a label
+            file cannot be used, or a file, column or sample that the plan names is not there.
     """
     check_choice(config.strategy, PICKERS, name="select.strategy")
+    if config.strategy in NOT_HERE:
+        raise ConfigError(f"select.strategy: {config.strategy} {NOT_HERE[config.strategy]}")
     stored = read_embeddings(embeddings)
     manifest = read_manifest(dataset)
     merged = merge_labels(labels, manifest)
@@ -86,7 +98,9 @@ def select_samples(
     if budget:
         rows = np.concatenate([choice.labelled, choice.pool])
         ids = [stored.sample_ids[row] for row in rows]
-        tables = Tables(with_metadata(manifest, dataset), labels, ids, _vector_of(stored))
+        tables = Tables(
+            with_metadata(manifest, dataset), labels, ids, _vector_of(stored), len(choice.labelled)
+        )
         objectives, constraints = resolve(config, tables)
         selection = select(
             _unit(stored.vectors[rows]),
@@ -188,7 +202,7 @@ def _report(config: SelectConfig, choice: _Choice, selection: Selection | None) 
         "num_selected": float(num_picked),
         "num_pool": float(len(choice.pool)),
         "num_labelled": float(len(choice.labelled)),
-        "budget": float(config.budget),
+        "budget": float(config.budget_cost or config.budget_share or config.budget),
     }
     where = f"the {', '.join(config.splits)} split{'s' if len(config.splits) > 1 else ''}"
     kind = "unlabelled samples" if config.pool == "unlabelled" else "samples"

@@ -17,17 +17,19 @@ size:
 What others pick this way is a selection, without a bound.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sslcore.errors import ConfigError, UserError
-from sslcore.selection.given import Given
+from sslcore.selection.given import Given, by_row, check_labelled, check_whole, id_order, open_embeddings
+from sslcore.selection.memory import parse_memory
 from sslcore.selection.select import select
 from sslcore.selection.selection import Selection
+from sslcore.selection.vectors import Vectors
 
 __all__ = ["Shard", "ShardPicks", "ShardedSelection", "merge_picks", "pick_in_shard", "select_sharded"]
 
@@ -38,10 +40,10 @@ class Shard:
 
     embeddings: Given
     """Vectors [N, D], as `select` takes them."""
-    ids: Sequence[Any]
+    ids: Iterable[Any]
     """Ids [N], none in two shards."""
-    labelled: Sequence[int] = ()
-    """Rows that are labelled already."""
+    labelled: ArrayLike = ()
+    """What is labelled already: row numbers [L], or a mask [N]."""
 
 
 @dataclass(frozen=True)
@@ -77,28 +79,46 @@ class ShardedSelection:
 def pick_in_shard(shard: Shard, k: int, *, strategy: str = "kcenter", seed: int = 0) -> ShardPicks:
     """Pick from one shard; the whole shard if it has no more than ``k`` candidates.
 
+    A shard in which everything is labelled hands over its labelled samples, an empty one nothing.
+
     Args:
         shard: The part.
         k: How many to hand over, at least as many as will be picked in the end for the bounds to hold.
         strategy: A name from `STRATEGIES`.
         seed: Seed of the strategies that use chance.
+
+    Raises:
+        UserError: If something does not fit the shard, or `select` refuses it.
     """
-    given = shard.embeddings
-    labelled = np.asarray(shard.labelled, np.int64)
-    room = len(shard.ids) - len(labelled)
+    ids = by_row(shard.ids, name="ids")
+    labelled = check_labelled(shard.labelled, None, len(ids))
+    room = len(ids) - len(labelled)
     if room == 0:
-        raise UserError("a shard must have a sample that is not labelled")
-    got = select(given, min(k, room), strategy=strategy, labelled=labelled, ids=shard.ids, seed=seed)
+        return _labelled_only(shard.embeddings, ids)
+    got = select(shard.embeddings, min(k, room), strategy=strategy, labelled=labelled, ids=ids, seed=seed)
     assert got.run is not None
     source = got.run.pool.vectors.source
     rows = np.concatenate([labelled, got.indices])
     return ShardPicks(
         vectors=np.asarray(source[rows]),
-        ids=tuple(shard.ids[row] for row in rows),
+        ids=tuple(ids[row] for row in rows),
         num_labelled=len(labelled),
         radius=got.covering_radius,
-        num_samples=len(shard.ids),
+        num_samples=len(ids),
     )
+
+
+def _labelled_only(given: Given, ids: Sequence[Any]) -> ShardPicks:
+    """Return what a shard hands over that has nothing to pick: all of it."""
+    if not len(ids):
+        count = len(given) if isinstance(given, Sized) and not isinstance(given, str) else 0
+        if count:
+            raise UserError(f"ids must be one for each of {count} embeddings, got 0")
+        return ShardPicks(np.empty((0, 0)), (), num_labelled=0, radius=0.0, num_samples=0)
+    matrix, _ = open_embeddings(given, memory=parse_memory(None))
+    vectors = Vectors(matrix, id_order(ids, len(matrix)))
+    _ = vectors.squared  # refuses what is not finite
+    return ShardPicks(np.asarray(matrix), tuple(ids), num_labelled=len(ids), radius=0.0, num_samples=len(ids))
 
 
 def merge_picks(
@@ -113,11 +133,20 @@ def merge_picks(
         seed: Seed of the strategies that use chance.
 
     Raises:
-        UserError: If an id is in two shards, or there are fewer than ``k`` picks.
+        UserError: If vectors of two shards differ in size, two shards hand over the same id (others are not
+            seen here), or there are fewer than ``k`` picks.
     """
-    every = list(parts)
-    if not every:
-        raise ConfigError("there must be at least one shard, got none")
+    numbered = [(number, part) for number, part in enumerate(parts) if len(part.ids)]
+    if not numbered:
+        raise ConfigError("there must be at least one shard with a sample, got none")
+    first, dim = numbered[0][0], numbered[0][1].vectors.shape[1]
+    for number, part in numbered:
+        if part.vectors.shape[1] != dim:
+            raise UserError(
+                f"shard {number} has vectors of {part.vectors.shape[1]} numbers, but shard {first} of {dim}; "
+                "embed all with one model"
+            )
+    every = [part for _, part in numbered]
     ids = [id_ for part in every for id_ in part.ids]
     is_labelled = np.concatenate([np.arange(len(part.ids)) < part.num_labelled for part in every])
     vectors = np.concatenate([part.vectors for part in every])
@@ -146,10 +175,19 @@ def select_sharded(
 
     Raises:
         ConfigError: If there is no shard, or ``per_shard`` is less than ``k``.
-        UserError: If an id is in two shards, or there are fewer than ``k`` candidates.
+        UserError: If a shard cannot be used (says which, from 0), vectors of two shards differ in size, two
+            shards hand over the same id (others are not compared), or there are fewer than ``k`` candidates.
     """
-    count = k if per_shard is None else per_shard
+    k = check_whole(k, name="k", least=1)
+    count = k if per_shard is None else check_whole(per_shard, name="per_shard", least=1)
     if count < k:
         raise ConfigError(f"per_shard must be at least k = {k}, got {count}")
-    parts = [pick_in_shard(shard, count, strategy=strategy, seed=seed) for shard in shards]
+    parts = []
+    for number, shard in enumerate(shards):
+        try:
+            parts.append(pick_in_shard(shard, count, strategy=strategy, seed=seed))
+        except ConfigError:
+            raise
+        except UserError as error:
+            raise UserError(f"shard {number}: {error}") from None
     return merge_picks(parts, k, strategy=strategy, seed=seed)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sslcore.errors import ConfigError, UserError
 from sslcore.selection.constraints.base import Rule
-from sslcore.selection.objectives.base import numbers
+from sslcore.selection.objectives.base import check_limit, numbers
 from sslcore.selection.pool import Pool
 
 __all__ = ["Cost"]
@@ -20,7 +20,7 @@ class Cost:
     """Pick only what still fits."""
 
     values: Sequence[Any] | ArrayLike | str
-    """Cost of each row, >= 0 [N], or a name of ``scores``."""
+    """Cost of each row, >= 0 [N], or a name of ``scores``; only those of candidates are read."""
     at_most: float
     """What all picks together may cost."""
     name: str = "cost"
@@ -28,9 +28,9 @@ class Cost:
 
     def begin(self, pool: Pool) -> Rule:
         """Check the costs."""
-        if not self.at_most > 0:
+        if not check_limit(self.at_most, what="the budget", name=self.name) > 0:
             raise ConfigError(f"the budget of '{self.name}' must be > 0, got {self.at_most}")
-        found = numbers(self.values, pool, what=f"'{self.name}'")[pool.candidates]
+        found = numbers(self.values, pool, what=f"'{self.name}'")
         if (found < 0).any():
             raise UserError(f"'{self.name}' must be >= 0, got {found.min():g}")
         return _Purse(found, self.at_most)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sslcore.errors import ConfigError
+from sslcore.errors import UserError
+from sslcore.selection.given import check_whole
 from sslcore.selection.objectives.base import by_position
-from sslcore.selection.pool import Pool
+from sslcore.selection.pool import Pool, is_missing
 
 __all__ = ["Sequences"]
 
@@ -23,7 +24,7 @@ class Sequences:
     """
 
     videos: Sequence[Any] | ArrayLike
-    """Video of each row, None for an image [N]."""
+    """Video of each row, None (NaN, ``pandas.NA``) for an image [N]."""
     frames: Sequence[Any] | ArrayLike
     """Number of the frame in its video; not read for an image [N]."""
     length: int = 10
@@ -35,17 +36,20 @@ class Sequences:
         """Return the runs as places among the candidates, each in the order of its frames.
 
         A frame that is labelled already is not picked again, but keeps its place in the count of frames.
+
+        Raises:
+            ConfigError: If ``length`` is not a whole number above 0.
+            UserError: If a frame of a video has no number.
         """
-        if self.length < 1:
-            raise ConfigError(f"length must be >= 1, got {self.length}")
+        check_whole(self.length, name="length", least=1)
         videos = by_position(self.videos, pool, what="the videos").tolist()
         frames = by_position(self.frames, pool, what="the frames").tolist()
         of_video: dict[str, list[tuple[float, int]]] = {}
         units: list[NDArray[np.int64]] = []
         place_of = {int(position): place for place, position in enumerate(pool.candidates)}
         for position, (video, frame) in enumerate(zip(videos, frames, strict=True)):
-            if video is not None and video == video:
-                of_video.setdefault(str(video), []).append((float(frame), position))
+            if not is_missing(video):
+                of_video.setdefault(str(video), []).append((_number(frame, video), position))
             elif position in place_of:
                 units.append(np.array([place_of[position]]))
         for members in of_video.values():
@@ -55,3 +59,14 @@ class Sequences:
                 if run:
                     units.append(np.array(run))
         return sorted(units, key=lambda unit: int(unit.min()))
+
+
+def _number(frame: Any, video: Any) -> float:
+    """Return the number of a frame."""
+    try:
+        number = np.nan if is_missing(frame) else float(frame)
+    except (TypeError, ValueError):
+        number = np.nan
+    if not np.isfinite(number):
+        raise UserError(f"each frame of video '{video}' must have a number, got {frame!r}")
+    return number

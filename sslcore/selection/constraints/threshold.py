@@ -9,10 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from sslcore.errors import ConfigError
 from sslcore.selection.constraints.base import Rule
-from sslcore.selection.objectives.base import numbers
+from sslcore.selection.objectives.base import check_limit, numbers
 from sslcore.selection.pool import Pool
 
 __all__ = ["Threshold"]
+
+# Limit -> how a number keeps it.
+KEEPS = {"at_least": np.greater_equal, "at_most": np.less_equal, "above": np.greater, "below": np.less}
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Threshold:
     """Only what keeps all the limits given."""
 
     values: Sequence[Any] | ArrayLike | str
-    """Numbers by row [N], or a name of ``scores``."""
+    """Numbers by row [N], or a name of ``scores``; only those of candidates are read."""
     at_least: float | None = None
     """Least allowed number."""
     at_most: float | None = None
@@ -34,18 +37,17 @@ class Threshold:
 
     def begin(self, pool: Pool) -> Rule:
         """Compare once."""
-        if all(limit is None for limit in (self.at_least, self.at_most, self.above, self.below)):
-            raise ConfigError(f"'{self.name}' must give one of at_least, at_most, above, below")
-        found = numbers(self.values, pool, what=f"'{self.name}'")[pool.candidates]
+        limits = {
+            way: check_limit(getattr(self, way), what=way, name=self.name)
+            for way in KEEPS
+            if getattr(self, way) is not None
+        }
+        if not limits:
+            raise ConfigError(f"'{self.name}' must give one of {', '.join(KEEPS)}")
+        found = numbers(self.values, pool, what=f"'{self.name}'")
         keeps = np.ones(len(found), bool)
-        if self.at_least is not None:
-            keeps &= found >= self.at_least
-        if self.at_most is not None:
-            keeps &= found <= self.at_most
-        if self.above is not None:
-            keeps &= found > self.above
-        if self.below is not None:
-            keeps &= found < self.below
+        for way, limit in limits.items():
+            keeps &= KEEPS[way](found, limit)
         return _Mask(keeps)
 
 

@@ -8,6 +8,7 @@ probabilities.
 Shapes: P candidates, V values.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +17,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sslcore.errors import UserError
-from sslcore.selection.objectives.base import FLOOR, State, by_position, check_strength
-from sslcore.selection.pool import Pool
+from sslcore.selection.objectives.base import (
+    FLOOR,
+    State,
+    by_position,
+    check_limit,
+    check_strength,
+)
+from sslcore.selection.pool import Pool, is_missing
+from sslcore.selection.scorers.probabilities import check_probabilities
 
 __all__ = ["Balance"]
+
+logger = logging.getLogger(__name__)
+
+# What a sample without a value is called.
+MISSING = "none"
 
 
 @dataclass(frozen=True)
@@ -28,8 +41,9 @@ class Balance:
 
     values: Sequence[Any] | ArrayLike
     """A value by row [N], None where there is none (then called "none"); or probabilities [N, V]."""
-    target: str | Mapping[str, float] = "uniform"
-    """``uniform``, ``input`` (the shares of all rows), or a share for each value; others then have 0."""
+    target: str | Mapping[Any, float] = "uniform"
+    """``uniform`` over what is a value (not "none"), ``input`` (the shares of all rows), or a share for each
+    value; others then have 0."""
     names: Sequence[str] = ()
     """Names of the V values, where probabilities are given."""
     strength: float = 1.0
@@ -41,38 +55,61 @@ class Balance:
         """Count what is labelled."""
         del seed
         check_strength(self.strength)
-        names, shares_NV = self._shares(pool)
-        return _Lack(names, self._target(names, shares_NV), shares_NV, pool)
+        names, shares_NV, wanted_V = self._shares(pool)
+        shares_PV = shares_NV[pool.candidates]
+        alike = len(shares_PV) > 1 and bool((shares_PV == shares_PV[0]).all())
+        if alike:
+            logger.warning(
+                "'%s' decides nothing: all %d samples that can be picked have the value '%s'",
+                self.name,
+                len(shares_PV),
+                names[int(shares_PV[0].argmax())],
+            )
+        return _Lack(names, self._target(names, shares_NV, wanted_V), shares_NV, pool)
 
-    def _shares(self, pool: Pool) -> tuple[list[str], NDArray[np.float64]]:
+    def _shares(self, pool: Pool) -> tuple[list[str], NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the names of the values, the share of each by position, and which a uniform target wants."""
         given = by_position(self.values, pool, what=f"'{self.name}'")
         if given.ndim == 2:
             names = [str(name) for name in self.names] or [str(number) for number in range(given.shape[1])]
             if len(names) != given.shape[1]:
                 raise UserError(f"'{self.name}' has {given.shape[1]} classes, but {len(names)} names")
-            return names, given.astype(np.float64)
-        text = ["none" if value is None or value != value else str(value) for value in given.tolist()]
+            return names, check_probabilities(given, what=f"'{self.name}'", ndim=2), np.ones(len(names), bool)
+        if given.ndim != 1:
+            raise UserError(f"'{self.name}' must be [N] or probabilities [N, V], got {list(given.shape)}")
+        listed = given.tolist()
+        missing = np.array([is_missing(value) for value in listed])
+        text = [MISSING if gone else str(value) for value, gone in zip(listed, missing, strict=True)]
         kinds, number_N = np.unique(np.array(text), return_inverse=True)
         shares: NDArray[np.float64] = np.eye(len(kinds))[number_N]
-        return kinds.tolist(), shares
+        return kinds.tolist(), shares, (kinds != MISSING) | (not missing.any())
 
-    def _target(self, names: list[str], shares_NV: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _target(
+        self, names: list[str], shares_NV: NDArray[np.float64], wanted_V: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
         if self.target == "uniform":
-            return np.full(len(names), 1 / len(names))
+            if not wanted_V.any():
+                raise UserError(f"'{self.name}' cannot balance: no sample has a value")
+            uniform: NDArray[np.float64] = wanted_V / wanted_V.sum()
+            return uniform
         if self.target == "input":
             mean: NDArray[np.float64] = shares_NV.mean(axis=0)
             return mean
-        if isinstance(self.target, str):
+        if not isinstance(self.target, Mapping):
             raise UserError(
                 f"the target of '{self.name}' must be uniform, input or shares, got '{self.target}'"
             )
-        missing = [each for each in self.target if each not in names]
+        share_of = {
+            str(name): check_limit(share, what="the target", name=self.name)
+            for name, share in self.target.items()
+        }
+        missing = [each for each in share_of if each not in names]
         if missing:
             known = ", ".join(names[:10])
             raise UserError(f"the target of '{self.name}' names '{missing[0]}', which no sample has: {known}")
-        share = np.array([self.target.get(name, 0.0) for name in names])
-        if (share < 0).any() or share.sum() <= 0:
-            raise UserError(f"the target of '{self.name}' must be shares >= 0 with a sum above 0")
+        share = np.array([share_of.get(name, 0.0) for name in names])
+        if (share < 0).any() or not 0 < share.sum() < np.inf:
+            raise UserError(f"the target of '{self.name}' must be finite shares >= 0 with a sum above 0")
         wanted: NDArray[np.float64] = share / share.sum()
         return wanted
 

@@ -4,15 +4,26 @@ Shapes: N rows, P candidates.
 """
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sslcore.errors import ConfigError, UserError
-from sslcore.selection.pool import Pool
+from sslcore.selection.given import as_values
+from sslcore.selection.pool import Pool, is_missing
 
-__all__ = ["FLOOR", "Objective", "State", "by_position", "check_strength", "numbers", "share_of_largest"]
+__all__ = [
+    "FLOOR",
+    "Objective",
+    "State",
+    "by_position",
+    "check_limit",
+    "check_strength",
+    "numbers",
+    "share_of_largest",
+]
 
 # The least value: 0 would forbid a sample whatever the other objectives say, and has no logarithm.
 FLOOR = 1e-6
@@ -61,8 +72,19 @@ def check_strength(strength: float) -> None:
     Raises:
         ConfigError: If it is NaN or infinite.
     """
-    if not np.isfinite(strength):
+    if not isinstance(strength, Real) or not np.isfinite(float(strength)):
         raise ConfigError(f"strength must be a finite number, got {strength}")
+
+
+def check_limit(value: Any, *, what: str, name: str) -> float:
+    """Return a limit as a float.
+
+    Raises:
+        ConfigError: If it is NaN or no number.
+    """
+    if not isinstance(value, Real) or value != value:
+        raise ConfigError(f"{what} of '{name}' must be a number, got {value!r}")
+    return float(value)
 
 
 def share_of_largest(values_P: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -76,31 +98,44 @@ def share_of_largest(values_P: NDArray[np.float64]) -> NDArray[np.float64]:
 def by_position(values: Sequence[Any] | ArrayLike, pool: Pool, *, what: str) -> NDArray[Any]:
     """Return something given by row in the order of positions.
 
+    Values of a list stay what they are: an array of names and NaN would hold the text "nan".
+
     Raises:
-        UserError: If there is not one for each row.
+        UserError: If there is not one for each row, or rows differ in length.
     """
-    array = np.asarray(values)
-    if len(array) != len(pool):
-        raise UserError(f"{what} must be one for each of {len(pool)} embeddings, got {len(array)}")
+    array = as_values(values, what=what)
+    count = len(array) if array.ndim else 0
+    if count != len(pool):
+        raise UserError(f"{what} must be one for each of {len(pool)} embeddings, got {count}")
     return array[pool.vectors.rows(np.arange(len(pool), dtype=np.int64))]
 
 
 def numbers(values: Sequence[Any] | ArrayLike | str, pool: Pool, *, what: str) -> NDArray[np.float64]:
-    """Return finite numbers in the order of positions: given by row, or a name of the pool's scores.
+    """Return finite numbers of the candidates [P]: given by row, or a name of the pool's scores.
+
+    Rows that cannot be picked need none.
 
     Raises:
-        UserError: If there is no such score, or one is no finite number.
+        UserError: If there is no such score, or one of a candidate is no finite number.
     """
     if isinstance(values, str):
         if values not in pool.scores:
             known = ", ".join(sorted(pool.scores)) or "none"
             raise UserError(f"{what} names the scores '{values}', but scores= holds {known}")
-        return pool.scores[values]
+        return pool.scores[values][pool.candidates]
+    given = by_position(values, pool, what=what)
+    if given.ndim != 1:
+        raise UserError(f"{what} must be one number for each row, got {list(given.shape)}")
+    chosen = given[pool.candidates]
+    if chosen.dtype == object:
+        chosen = np.array([np.nan if is_missing(value) else value for value in chosen], dtype=object)
     try:
-        found = by_position(values, pool, what=what).astype(np.float64)
+        found = chosen.astype(np.float64)
     except (TypeError, ValueError):
         raise UserError(f"{what} must be numbers; for names use balance or a quota") from None
     if not np.isfinite(found).all():
         bad = int((~np.isfinite(found)).sum())
-        raise UserError(f"{what} must be finite numbers; {bad} of {len(found)} are missing or infinite")
+        raise UserError(
+            f"{what} must be finite numbers; {bad} of {len(found)} that can be picked are missing or infinite"
+        )
     return found

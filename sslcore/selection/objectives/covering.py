@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from sslcore.errors import ConfigError
 from sslcore.selection.coverage import Coverage, Grid, covered_by, fill_kernel, gaussian
 from sslcore.selection.covering import drawn, kernel_width
-from sslcore.selection.objectives.base import State, check_strength, share_of_largest
+from sslcore.selection.objectives.base import State, check_limit, check_strength, share_of_largest
 from sslcore.selection.pool import Pool
 
 __all__ = ["Covering"]
 
 # The kernel has at most so many numbers, 128 MB: of a large pool, fewer references are drawn.
 MOST_NUMBERS, LEAST_REFERENCES = 2**26, 256
+# Beyond these every sample covers itself only, or all alike; squares of much more leave float64.
+NARROWEST, WIDEST = 1e-6, 1e6
 
 
 @dataclass(frozen=True)
@@ -28,18 +30,21 @@ class Covering:
     strength: float = 1.0
     """Power in the product."""
     width: float = 1.0
-    """Width of the kernel, in root mean squared lengths of the vectors (1 for unit length)."""
+    """Width of the kernel, in root mean squared lengths of the vectors (1 for unit length); 1e-6 to 1e6."""
     name: str = "coverage"
     """Column of what each pick added, a share of the pool."""
 
     def begin(self, pool: Pool, *, seed: int) -> State:
         """Work out the kernel."""
         check_strength(self.strength)
-        if not self.width > 0:
+        width = check_limit(self.width, what="the width", name=self.name)
+        if not width > 0:
             raise ConfigError(f"width must be > 0, got {self.width}")
+        if not NARROWEST <= width <= WIDEST:
+            raise ConfigError(f"width must be from {NARROWEST:g} to {WIDEST:g}, got {self.width}")
         most = max(LEAST_REFERENCES, MOST_NUMBERS // len(pool.candidates))
         references = drawn(pool.candidates, most, np.random.default_rng(seed))
-        grid, kernel = Grid(pool.vectors), gaussian(self.width * kernel_width(pool))
+        grid, kernel = Grid(pool.vectors), gaussian(width * kernel_width(pool))
         covered = covered_by(grid, references, pool.labelled, kernel)
         return _Gain(Coverage(fill_kernel(grid, references, pool.candidates, kernel), covered))
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslcore.selection.nearest import NONE, Points, nearest_points
-from sslcore.selection.objectives.base import State, check_strength, share_of_largest
+from sslcore.selection.objectives.base import State, check_limit, check_strength, share_of_largest
 from sslcore.selection.pool import Pool
 from sslcore.selection.screen import Screen
 
@@ -33,7 +33,7 @@ class Diversity:
         """Work out the distances to what is labelled."""
         del seed
         check_strength(self.strength)
-        return _Distance(pool, self.least_distance)
+        return _Distance(pool, check_limit(self.least_distance, what="the least distance", name=self.name))
 
 
 class _Distance:

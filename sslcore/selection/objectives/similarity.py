@@ -6,6 +6,7 @@ vectors (1 for unit length); 1 - s to get away from them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from sslcore.selection.objectives.base import FLOOR, State, check_strength
 from sslcore.selection.objectives.fixed import Fixed
 from sslcore.selection.pool import Pool
 from sslcore.selection.screen import Screen
+from sslcore.selection.vectors import LONGEST
 
 __all__ = ["Similarity"]
 
@@ -25,8 +27,8 @@ __all__ = ["Similarity"]
 class Similarity:
     """Prefer what is like given samples."""
 
-    rows: Sequence[int] | NDArray[np.int64] = ()
-    """Rows of the given samples; they may be labelled or in the pool."""
+    rows: Sequence[int] | NDArray[Any] = ()
+    """Rows of the given samples, or a mask [N]; they may be labelled or in the pool."""
     vectors: NDArray[np.float64] | None = None
     """Or their vectors [K, D], for samples that are not among the embeddings."""
     away: bool = False
@@ -49,13 +51,31 @@ class Similarity:
         return Fixed(values_P, alike_P, lambda figure: f"{side} the given samples (similarity {figure:.2f})")
 
     def _given(self, pool: Pool) -> NDArray[np.float64]:
-        rows = np.asarray(self.rows, np.int64)
-        if len(rows) and (rows.min() < 0 or rows.max() >= len(pool)):
-            raise UserError(f"similarity rows must be from 0 to {len(pool) - 1}, got {rows.tolist()}")
-        found = [np.asarray(pool.vectors.source[rows]).astype(np.float64)]
+        found = [np.asarray(pool.vectors.source[self._rows(len(pool))]).astype(np.float64)]
         if self.vectors is not None:
-            found.append(np.asarray(self.vectors, np.float64).reshape(-1, pool.vectors.dim))
+            found.append(self._vectors(pool.vectors.dim))
         given = np.concatenate(found)
         if not len(given):
             raise UserError("similarity needs at least one given sample: rows= or vectors=")
+        return given
+
+    def _rows(self, total: int) -> NDArray[np.int64]:
+        rows = np.asarray(self.rows)
+        if rows.dtype == np.bool_ and rows.shape == (total,):
+            return np.flatnonzero(rows).astype(np.int64)
+        if rows.ndim != 1 or (rows.size and not np.issubdtype(rows.dtype, np.integer)):
+            raise UserError(f"similarity rows must be row numbers or a mask [{total}], got {rows.dtype}")
+        if len(rows) and (rows.min() < 0 or rows.max() >= total):
+            raise UserError(f"similarity rows must be from 0 to {total - 1}, got {rows.tolist()}")
+        return rows.astype(np.int64)
+
+    def _vectors(self, dim: int) -> NDArray[np.float64]:
+        try:
+            given = np.atleast_2d(np.asarray(self.vectors, np.float64))
+        except (TypeError, ValueError):
+            raise UserError(f"similarity vectors must be numbers [K, {dim}]") from None
+        if given.ndim != 2 or given.shape[1] != dim:
+            raise UserError(f"similarity vectors must be [K, {dim}], got {list(given.shape)}")
+        if not (np.isfinite(given).all() and np.abs(given).max(initial=0.0) < LONGEST):
+            raise UserError(f"similarity vectors must be finite numbers below {LONGEST:g}")
         return given

@@ -5,13 +5,14 @@ typicality. Hacohen, Dekel & Weinshall, ICML 2022, https://arxiv.org/abs/2202.02
 """
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from sslcore.errors import ConfigError
-from sslcore.selection.objectives.base import State, check_strength, share_of_largest
+from sslcore.selection.objectives.base import State, check_limit, check_strength, share_of_largest
 from sslcore.selection.objectives.fixed import Fixed
 from sslcore.selection.pool import Pool
 
@@ -37,7 +38,8 @@ class Typicality:
         """Find the neighbours among all samples, labelled or not."""
         del seed
         check_strength(self.strength)
-        if self.neighbours < 1:
+        least = check_limit(self.least, what="the least", name=self.name)
+        if not isinstance(self.neighbours, Integral) or self.neighbours < 1:
             raise ConfigError(f"neighbours must be >= 1, got {self.neighbours}")
         mean_P = mean_neighbour_distance(pool, self.neighbours)
         # Copies only: as typical as can be. A tenth of the least other distance keeps it finite.
@@ -47,7 +49,7 @@ class Typicality:
             share_of_largest(typical_P),
             typical_P,
             lambda figure: f"its neighbours are {1 / figure:.2f} away on average",
-            allowed_P=typical_P >= self.least,
+            allowed_P=typical_P >= least,
         )
 
 

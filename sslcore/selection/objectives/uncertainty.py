@@ -26,7 +26,8 @@ class Uncertainty:
     """Prefer what a model is unsure of."""
 
     probs: ArrayLike | None = None
-    """Class probabilities by row [N, C]; None takes those of the pool, or fits a classifier on its labels."""
+    """Class probabilities by row [N, C], of which only those of candidates are read; None takes those of the
+    pool, or fits a classifier on its labels."""
     measure: str = "margin"
     """A name from `MEASURES`."""
     strength: float = 1.0
@@ -38,12 +39,12 @@ class Uncertainty:
         """Work out the measure."""
         del seed
         check_strength(self.strength)
-        check_choice(self.measure, MEASURES, name="the measure of uncertainty")
+        check_choice(str(self.measure), MEASURES, name="the measure of uncertainty")
         if self.probs is None:
-            p_NC = predictions(pool)
+            p_PC = predictions(pool)[pool.candidates]
         else:
-            given = by_position(np.asarray(self.probs, np.float64), pool, what=f"'{self.name}'")
-            p_NC = steady(check_probabilities(given, what=f"'{self.name}'", ndim=2))
-        unsure = MEASURES[self.measure](p_NC[pool.candidates])
+            given = by_position(self.probs, pool, what=f"'{self.name}'")
+            p_PC = steady(check_probabilities(given[pool.candidates], what=f"'{self.name}'", ndim=2))
+        unsure = MEASURES[self.measure](p_PC)
         words = f"the model is unsure ({self.measure.replace('_', ' ')} "
         return Fixed(np.clip(unsure, FLOOR, 1.0), unsure, lambda figure: f"{words}{figure:.2f})")

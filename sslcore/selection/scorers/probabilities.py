@@ -23,10 +23,13 @@ def check_probabilities(probs: ArrayLike, *, what: str, ndim: int) -> NDArray[np
         ndim: Dimensions they must have.
 
     Raises:
-        UserError: If there is no class, or a row holds NaN or infinity, a value outside [0, 1], or
-            does not sum to 1.
+        UserError: If it is no array of numbers, there is no class, or a row holds NaN or infinity, a value
+            outside [0, 1], or does not sum to 1.
     """
-    matrix = np.asarray(probs, dtype=np.float64)
+    try:
+        matrix = np.asarray(probs, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise UserError(f"{what} must be numbers, one for each class") from None
     if matrix.ndim != ndim or matrix.shape[-1] == 0:
         dims = ", ".join("..." for _ in range(ndim - 1))
         raise UserError(f"{what} must be [{dims}, C] with at least one class, got {list(matrix.shape)}")

@@ -18,9 +18,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sslcore.selection.head import Head, known_labels, pool_head, scaled, steady
+from sslcore.selection.head import Head, fitted_bytes, known_labels, pool_head, predicted, steady
 from sslcore.selection.picks import Picks, Strategy
 from sslcore.selection.pool import Pool
+from sslcore.selection.scaled import Scaled, measured
 from sslcore.selection.scorers.probabilities import margin
 from sslcore.selection.strategies import kmeans
 
@@ -43,15 +44,17 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
     """
     if len(np.unique(known_labels(pool)[1])) < 2:
         return kmeans.pick(pool, k, seed=seed)  # a classifier with one class has nothing to change
-    x_ND = scaled(pool)
-    head, at = pool_head(pool, x_ND), pool.candidates
+    x = Scaled(pool)
+    head, at = pool_head(pool, x), pool.candidates
     rows, labels = known_labels(pool)
-    anchors = np.stack([x_ND[rows[labels == each]].mean(axis=0) for each in head.classes])
+    anchors = np.stack([x[rows[labels == each]].mean(axis=0) for each in head.classes])
+    changes_P = np.empty(len(at), np.int64)
     for step in range(1, round(1 / STEP) + 1):
-        changes_P = changed(x_ND[at], head, anchors, step * STEP)
+        for part, x_nD in x.blocks(at, num_classes=len(anchors)):
+            changes_P[part] = changed(x_nD, head, anchors, step * STEP)
         if (changes_P > 0).sum() > k:
             break
-    close_P = steady(margin(steady(head.probs(x_ND[at]))))
+    close_P = steady(measured(margin, predicted(x, [head])[0])[at])
     order = np.lexsort((at, -close_P, -(changes_P > 0).astype(np.int64)))
     wanted = max(int((changes_P > 0).sum()), k)
     none = np.empty(0, np.int64)
@@ -90,5 +93,5 @@ STRATEGY = Strategy(
     " (Parvaneh et al. 2022, arxiv.org/abs/2203.07034)",
     pick=pick,
     needs=frozenset({"labels"}),
-    estimate=lambda pool, k: 64 * len(pool) * pool.vectors.dim,
+    estimate=lambda pool, k: fitted_bytes(pool) + kmeans.STRATEGY.estimate(pool, k),
 )

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslcore.selection.clusters import Clusters, cluster, lloyd, nearest_members
+from sslcore.selection.copies import find_copies
 from sslcore.selection.coverage import gaussian
 from sslcore.selection.covering import (
     FEW_CANDIDATES,
@@ -38,11 +39,12 @@ from sslcore.selection.covering import (
     drawn,
     kernel_width,
 )
-from sslcore.selection.head import known_labels, predictions
+from sslcore.selection.head import head_bytes, known_labels, predictions
 from sslcore.selection.herding import Herding
 from sslcore.selection.nearest import Points, nearest_points
 from sslcore.selection.picks import Picks, Strategy
 from sslcore.selection.pool import Pool
+from sslcore.selection.scaled import measured
 from sslcore.selection.scorers.probabilities import margin
 from sslcore.selection.screen import Screen
 from sslcore.selection.vectors import Vectors
@@ -77,7 +79,7 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
     """
     close_N, weights_N = np.full(len(pool), math.nan), None
     if pool.has("predictions"):
-        close_N = margin(predictions(pool))
+        close_N = measured(margin, predictions(pool))
         # Where all are certain, all count alike.
         weights_N = close_N ** _power(pool) if close_N[pool.candidates].any() else None
     if len(pool.labelled) + k <= TOGETHER and _labels_per_class(pool) < FEW:
@@ -115,7 +117,7 @@ def _place_anew(pool: Pool, k: int, seed: int, close_N: NDArray[np.float64]) -> 
     sizes = np.bincount(found.group, minlength=len(found.centres))
     is_labelled = np.isin(some, pool.labelled)
     num_labelled = np.bincount(found.group[is_labelled], minlength=len(found.centres))
-    rows = np.flatnonzero(~is_labelled)
+    rows = np.flatnonzero(~is_labelled & ~np.isin(some, find_copies(pool)))
     by_group = rows[np.lexsort((rows, found.squared[rows], found.group[rows]))]
     groups, firsts = np.unique(found.group[by_group], return_index=True)
     order = np.lexsort((firsts, -sizes[groups], num_labelled[groups]))[:k]
@@ -204,16 +206,17 @@ def _cover(
 
 
 def _estimate(pool: Pool, k: int) -> int:
-    """Return bytes: of drawn vectors copies, groups and distances; then a kernel."""
+    """Return bytes: what a model says; of drawn vectors copies, groups and distances; a kernel."""
     num = min(len(pool.candidates), MOST_PLACED)
     placed = 24 * num * 4 + 16 * TOGETHER * pool.vectors.dim + 200_000_000
     covered = covering_bytes(pool, k, references=FEW_REFERENCES, candidates=FEW_CANDIDATES)
-    return max(placed, covered if k > TOGETHER else 0)
+    return max(placed, covered if k > TOGETHER else 0, head_bytes(pool)) + 48 * len(pool)
 
 
 STRATEGY = Strategy(
     about="the default: groups without labels, then coverage in which unsure samples count more"
     " (after Bae et al. 2025, arxiv.org/abs/2412.20644)",
     pick=pick,
+    avoids_copies=True,
     estimate=_estimate,
 )

@@ -22,9 +22,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sslcore.selection.head import pool_head, predictions, scaled, steady
+from sslcore.selection.head import head_bytes, pool_head, predicted, predictions, steady
 from sslcore.selection.picks import Picks, Strategy
 from sslcore.selection.pool import Pool
+from sslcore.selection.scaled import Scaled
 
 __all__ = ["STRATEGY", "begin"]
 
@@ -36,14 +37,15 @@ SHARE = 2.0**-34
 class _Drawing:
     """Gradients in two factors, and how far each is from the nearest centre at most."""
 
-    def __init__(self, pool: Pool, p_NC: NDArray[np.float64], h_ND: NDArray[np.float64], seed: int) -> None:
+    def __init__(self, pool: Pool, p_NC: NDArray[np.float64], h_PD: NDArray[np.float64], seed: int) -> None:
         self.pool, self.rng = pool, np.random.default_rng(seed)
         at = pool.candidates
         p_PC = p_NC[at]
         a_PC = p_PC.copy()
         a_PC[np.arange(len(at)), p_PC.argmax(axis=1)] -= 1
-        self.a_PC, self.h_PD = torch.from_numpy(a_PC), torch.from_numpy(h_ND[at])
-        self.squared_P = self.a_PC.square().sum(dim=1) * self.h_PD.square().sum(dim=1)
+        self.a_PC, self.h_PD = torch.from_numpy(a_PC), torch.from_numpy(h_PD)
+        lengths_P = np.einsum("pc,pc->p", a_PC, a_PC) * np.einsum("pd,pd->p", h_PD, h_PD)
+        self.squared_P = torch.from_numpy(lengths_P)
         self.quantum = max(float(self.squared_P.max()), 1e-300) * SHARE
         self.length_P = self.squared_P.sqrt().numpy()
         self.confidence_P = p_PC.max(axis=1)
@@ -128,15 +130,19 @@ def begin(pool: Pool, *, seed: int) -> _Drawing:
         UserError: If there are neither.
     """
     if pool.probs is not None:
-        return _Drawing(pool, predictions(pool), pool.vectors.exact(np.arange(len(pool))), seed)
-    x_ND = scaled(pool)
-    return _Drawing(pool, steady(pool_head(pool, x_ND).probs(x_ND)), x_ND, seed)
+        return _Drawing(pool, predictions(pool), pool.vectors.exact(pool.candidates), seed)
+    x = Scaled(pool)
+    return _Drawing(pool, predicted(x, [pool_head(pool, x)])[0], x[pool.candidates], seed)
 
 
 def _estimate(pool: Pool, k: int) -> int:
-    """Return bytes: float64 vectors twice, and a block of products."""
+    """Return bytes: vectors in float64 and as they are read, gradients, blocks of products."""
     del k
-    return 16 * len(pool) * pool.vectors.dim + 8192 * CENTRES_AT_ONCE * 8 * 3
+    classes = pool.probs.shape[-1] if pool.probs is not None else max(len(pool.classes), 2)
+    num, dim = len(pool.candidates), pool.vectors.dim
+    each = 8 + pool.vectors.source.dtype.itemsize * (pool.probs is not None)
+    blocks = 8 * 8192 * (4 * CENTRES_AT_ONCE + dim + classes)
+    return head_bytes(pool) + num * (each * dim + 16 * classes + 64) + blocks
 
 
 STRATEGY = Strategy(

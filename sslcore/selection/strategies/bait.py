@@ -17,12 +17,14 @@ candidates, D dimensions, C classes (or 1).
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sslcore.selection.covering import drawn
 from sslcore.selection.fisher import Design, factors, information
-from sslcore.selection.head import PENALTY, pool_head, predictions, scaled, steady
+from sslcore.selection.head import PENALTY, head_bytes, pool_head, predicted, predictions
 from sslcore.selection.picks import Picks, Strategy
 from sslcore.selection.pool import Pool
+from sslcore.selection.scaled import Scaled
 
 __all__ = ["STRATEGY", "pick"]
 
@@ -47,19 +49,21 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
     Raises:
         UserError: If there are neither probs nor labels.
     """
-    x_ND = scaled(pool)
-    p_NC = predictions(pool) if pool.probs is not None else steady(pool_head(pool, x_ND).probs(x_ND))
-    if not _is_whole(x_ND.shape[1], p_NC.shape[1]):
-        first_N = p_NC.max(axis=1)
-        factor_NCC = np.sqrt(first_N * (1 - first_N))[:, None, None]
-    else:
-        factor_NCC = factors(p_NC)
-    most = max(2 * k, NUMBERS // (x_ND.shape[1] * factor_NCC.shape[1] ** 2))
+    x = Scaled(pool)
+    p_NC = predictions(pool) if pool.probs is not None else predicted(x, [pool_head(pool, x)])[0]
+    dim, num_classes = pool.vectors.dim, p_NC.shape[1]
+    build = factors if _is_whole(dim, num_classes) else _binary_factors
+    size = num_classes if _is_whole(dim, num_classes) else 1
+    most = max(2 * k, NUMBERS // (dim * size**2))
     pool = replace(pool, candidates=drawn(pool.candidates, most, np.random.default_rng(seed)))
-    start = information(x_ND[pool.labelled], factor_NCC[pool.labelled])
+    start, whole = np.zeros((2, size * dim, size * dim))
+    for part, x_nD in x.blocks(pool.labelled, num_classes=size**2):
+        start += information(x_nD, build(p_NC[pool.labelled[part]]))
     start[np.diag_indices(len(start))] += PENALTY
+    for part, x_nD in x.blocks(num_classes=size**2):
+        whole += information(x_nD, build(p_NC[part]))
     at = pool.candidates
-    design = Design(x_ND[at], factor_NCC[at], start, information(x_ND, factor_NCC))
+    design = Design(x[at], build(p_NC[at]), start, whole)
     chosen, gains = _forward(design, min(2 * k, len(at)))
     _backward(design, chosen, k)
     falls = np.array([gains[place] for place in chosen])
@@ -68,6 +72,12 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
         for fall in falls
     )
     return Picks(at[chosen], reasons, {"information": falls}, gains=falls)
+
+
+def _binary_factors(p_nC: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return b with b^2 = p (1 - p) for the probability of the first class, [n, 1, 1]."""
+    first_n = p_nC.max(axis=1)
+    return np.asarray(np.sqrt(first_n * (1 - first_n))[:, None, None])
 
 
 def _is_whole(dim: int, num_classes: int) -> bool:
@@ -98,15 +108,16 @@ def _backward(design: Design, chosen: list[int], k: int) -> None:
 
 
 def _estimate(pool: Pool, k: int) -> int:
-    """Return bytes: copies of the vectors in float64, some CD x CD, and C x C of each candidate."""
+    """Return bytes: copies of the candidates in float64, some CD x CD, and C x C of each candidate."""
     dim, classes = pool.vectors.dim, max(len(pool.classes), 2)
     if pool.probs is not None:
         classes = pool.probs.shape[-1]
     if not _is_whole(dim, classes):
         classes = 1
     num = min(len(pool.candidates), max(2 * k, NUMBERS // (dim * classes**2)))
-    each = 8 * classes**2
-    return 24 * len(pool) * dim + each * (len(pool) + 8 * num + 8 * dim**2) + 50_000_000
+    blocks = 8 * 1024 * classes**2 * (2 * dim + 8)
+    matrices = 9 * 8 * (classes * dim) ** 2
+    return head_bytes(pool) + 8 * num * (dim + 5 * classes**2 + 8) + matrices + blocks
 
 
 STRATEGY = Strategy(

@@ -10,7 +10,7 @@ The score, in nats, is the mutual information of the label and the model.
 
 from sslcore.selection.information import mutual_information
 from sslcore.selection.picks import Strategy
-from sslcore.selection.ranking import most_divided
+from sslcore.selection.ranking import divided_bytes, most_divided
 
 __all__ = ["STRATEGY"]
 
@@ -23,4 +23,5 @@ STRATEGY = Strategy(
         words=lambda p_MC, nats: f"{len(p_MC)} models disagree: a label tells {nats:.3f} nats about them",
     ),
     needs=frozenset({"models"}),
+    estimate=divided_bytes,
 )

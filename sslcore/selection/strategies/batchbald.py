@@ -13,10 +13,12 @@ decides. Shapes: M models, S of the shortlist, C classes, J joint outcomes.
 import numpy as np
 from numpy.typing import NDArray
 
-from sslcore.selection.head import committee, steady
+from sslcore.selection.head import NUM_MEMBERS, committee, steady
 from sslcore.selection.information import entropies, mutual_information
 from sslcore.selection.picks import Picks, Strategy
 from sslcore.selection.pool import Pool
+from sslcore.selection.ranking import divided_bytes
+from sslcore.selection.scaled import measured
 
 __all__ = ["STRATEGY", "begin"]
 
@@ -31,7 +33,7 @@ class _Joint:
 
     def __init__(self, pool: Pool, seed: int) -> None:
         p_MNC = committee(pool, seed=seed)
-        self.bald = steady(mutual_information(p_MNC))
+        self.bald = steady(measured(mutual_information, p_MNC))
         at = pool.candidates
         self.order: NDArray[np.int64] = at[np.lexsort((at, -self.bald[at]))]
         self.p_MNC, self.rng = p_MNC, np.random.default_rng(seed)
@@ -121,9 +123,18 @@ def begin(pool: Pool, *, seed: int) -> _Joint:
     return _Joint(pool, seed)
 
 
+def _estimate(pool: Pool, k: int) -> int:
+    """Return bytes: the probabilities, and joint outcomes by model and class before some are drawn."""
+    models, classes = NUM_MEMBERS, max(len(pool.classes), 2)
+    if pool.probs is not None:
+        models, classes = len(pool.probs), pool.probs.shape[-1]
+    return divided_bytes(pool, k) + 8 * classes * (3 * models + 4) * CONFIGURATIONS
+
+
 STRATEGY = Strategy(
     about="what labels together tell about which model is right"
     " (Kirsch et al. 2019, arxiv.org/abs/1906.08158)",
     begin=begin,
     needs=frozenset({"models"}),
+    estimate=_estimate,
 )

@@ -11,10 +11,11 @@ Shapes: N vectors, C classes.
 
 import numpy as np
 
-from sslcore.selection.head import pool_head, predictions, scaled, steady
+from sslcore.selection.head import head_bytes, pool_head, predicted, predictions
 from sslcore.selection.linkage import average_link
 from sslcore.selection.picks import Picks, Strategy
 from sslcore.selection.pool import Pool
+from sslcore.selection.scaled import Scaled, measured
 from sslcore.selection.scorers.probabilities import margin
 
 __all__ = ["STRATEGY", "pick"]
@@ -37,11 +38,11 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
         UserError: If there are neither.
     """
     del seed
-    at, x_ND = pool.candidates, scaled(pool)
-    p_NC = predictions(pool) if pool.probs is not None else steady(pool_head(pool, x_ND).probs(x_ND))
-    close_N = margin(p_NC)
+    at, x = pool.candidates, Scaled(pool)
+    p_NC = predictions(pool) if pool.probs is not None else predicted(x, [pool_head(pool, x)])[0]
+    close_N = measured(margin, p_NC)
     order = at[np.lexsort((at, -close_N[at]))][: CANDIDATES_PER_PICK * k]
-    cluster = average_link(x_ND[order], min(k, len(order)))
+    cluster = average_link(x[order], min(k, len(order)))
     sizes = np.bincount(cluster)
     turn = np.empty(len(order), np.int64)  # how many of its cluster come before it
     for each in range(len(sizes)):
@@ -56,9 +57,10 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
 
 
 def _estimate(pool: Pool, k: int) -> int:
-    """Return bytes: the distances between the candidates, and the vectors in float64."""
+    """Return bytes: the probabilities; of what is clustered the distances, blocks of them, and vectors."""
     clustered = min(CANDIDATES_PER_PICK * k, len(pool.candidates))
-    return 4 * clustered**2 + 16 * len(pool) * pool.vectors.dim
+    blocks = 4 * 8 * min(1024, clustered) * clustered
+    return head_bytes(pool) + 4 * clustered**2 + blocks + clustered * (8 * pool.vectors.dim + 300)
 
 
 STRATEGY = Strategy(

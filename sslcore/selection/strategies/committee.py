@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sslcore.selection.information import entropies
 from sslcore.selection.picks import Strategy
-from sslcore.selection.ranking import most_divided
+from sslcore.selection.ranking import divided_bytes, most_divided
 
 __all__ = ["STRATEGY"]
 
@@ -35,4 +35,5 @@ STRATEGY = Strategy(
         lambda p_MNC: entropies(_votes(p_MNC) / len(p_MNC)), column="vote_entropy", words=_words
     ),
     needs=frozenset({"models"}),
+    estimate=divided_bytes,
 )

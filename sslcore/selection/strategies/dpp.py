@@ -119,6 +119,5 @@ STRATEGY = Strategy(
     about="the most different samples by volume, may be weighed by a score; small and mixed batches"
     " (determinantal point process, Chen et al. 2018, arxiv.org/abs/1709.05135)",
     begin=begin,
-    avoids_copies=True,
     estimate=_estimate,
 )

@@ -13,9 +13,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from sslcore.selection.head import known_labels, pool_head, scaled, steady
+from sslcore.selection.head import fitted_bytes, known_labels, pool_head, predicted, steady
 from sslcore.selection.picks import Picks, Strategy
 from sslcore.selection.pool import Pool
+from sslcore.selection.scaled import Scaled, measured
 from sslcore.selection.scorers.probabilities import margin
 from sslcore.selection.strategies import kmeans
 
@@ -40,15 +41,19 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
     """
     if len(np.unique(known_labels(pool)[1])) < 2:
         return kmeans.pick(pool, k, seed=seed)  # a classifier with one class has nothing to change
-    x_ND = scaled(pool)
-    head, rng = pool_head(pool, x_ND), np.random.default_rng(seed)
-    own_N = steady(head.logits(x_ND)).argmax(axis=1)
+    x = Scaled(pool)
+    head, rng = pool_head(pool, x), np.random.default_rng(seed)
+    own_N = np.empty(len(pool), np.int64)
+    for part, x_nD in x.blocks(num_classes=len(head.classes)):
+        own_N[part] = steady(head.logits(x_nD)).argmax(axis=1)
     changes_N = np.zeros(len(pool), np.int64)
     for _ in range(PASSES):
-        kept_ND = rng.random(x_ND.shape, dtype=np.float32) >= DROPPED
-        changes_N += steady(head.logits(x_ND * kept_ND / (1 - DROPPED))).argmax(axis=1) != own_N
+        for part, x_nD in x.blocks(num_classes=len(head.classes)):
+            kept_nD = rng.random(x_nD.shape, dtype=np.float32) >= DROPPED
+            changed_n = steady(head.logits(x_nD * kept_nD / (1 - DROPPED))).argmax(axis=1) != own_N[part]
+            changes_N[part] += changed_n
     at = pool.candidates
-    close_N = steady(margin(steady(head.probs(x_ND))))
+    close_N = steady(measured(margin, predicted(x, [head])[0]))
     order = at[np.lexsort((at, -close_N[at], -changes_N[at]))]
     wanted = max(int((changes_N[at] > PASSES // 2).sum()), min(CANDIDATES_PER_PICK * k, len(at)))
     none = np.empty(0, np.int64)
@@ -67,5 +72,5 @@ STRATEGY = Strategy(
     " (Gupte et al. 2024, arxiv.org/abs/2401.14555)",
     pick=pick,
     needs=frozenset({"labels"}),
-    estimate=lambda pool, k: 32 * len(pool) * pool.vectors.dim,
+    estimate=lambda pool, k: fitted_bytes(pool) + kmeans.STRATEGY.estimate(pool, k),
 )

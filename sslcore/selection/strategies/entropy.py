@@ -8,7 +8,7 @@ The score, in [0, 1], is -sum p log p over log C.
 """
 
 from sslcore.selection.picks import Strategy
-from sslcore.selection.ranking import most_unsure
+from sslcore.selection.ranking import most_unsure, unsure_bytes
 from sslcore.selection.scorers.probabilities import entropy
 
 __all__ = ["STRATEGY"]
@@ -18,4 +18,5 @@ STRATEGY = Strategy(
     about="the most evenly spread probabilities; weak with few labels, prefer margin (Settles 2009)",
     begin=most_unsure(entropy, column="entropy", what="probabilities spread over the classes"),
     needs=frozenset({"predictions"}),
+    estimate=unsure_bytes,
 )

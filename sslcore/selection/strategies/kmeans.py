@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslcore.selection.clusters import cluster, nearest_members
+from sslcore.selection.copies import find_copies
 from sslcore.selection.nearest import Points, nearest_points
 from sslcore.selection.picks import Picks, Strategy
 from sslcore.selection.pool import Pool
@@ -46,9 +47,12 @@ def pick(pool: Pool, k: int, *, seed: int) -> Picks:
     sizes = heavy.astype(np.int64)
     others = "none of them labelled yet" if len(pool.labelled) else "nothing is labelled yet"
     reasons = [f"nearest to the centre of a group of {size} samples, {others}" for size in sizes]
-    # What is left over when there are fewer groups than picks, the farthest from its centre first.
+    # What is left over when there are fewer groups than picks: farthest from its centre first, copies last.
     left = np.setdiff1d(np.arange(len(pool.candidates)), rows)
-    left = left[np.argsort(-found.squared[left], kind="stable")][: k - len(rows)]
+    if len(rows) < k:
+        copies = np.isin(pool.candidates[left], find_copies(pool))
+        left = left[np.lexsort((-found.squared[left], copies))]
+    left = left[: k - len(rows)]
     reasons += ["fills the budget: fewer different groups than samples to pick"] * len(left)
     indices: NDArray[np.int64] = pool.candidates[np.concatenate([rows, left])]
     columns = {

@@ -7,7 +7,7 @@ The score, in [0, 1], is 1 - max p scaled to [0, 1].
 """
 
 from sslcore.selection.picks import Strategy
-from sslcore.selection.ranking import most_unsure
+from sslcore.selection.ranking import most_unsure, unsure_bytes
 from sslcore.selection.scorers.probabilities import least_confidence
 
 __all__ = ["STRATEGY"]
@@ -17,4 +17,5 @@ STRATEGY = Strategy(
     about="the lowest probability of the first class (Lewis & Gale 1994, arxiv.org/abs/cmp-lg/9407020)",
     begin=most_unsure(least_confidence, column="least_confidence", what="low confidence"),
     needs=frozenset({"predictions"}),
+    estimate=unsure_bytes,
 )

@@ -9,7 +9,7 @@ The score, in [0, 1], is 1 - (p1 - p2).
 """
 
 from sslcore.selection.picks import Strategy
-from sslcore.selection.ranking import most_unsure
+from sslcore.selection.ranking import most_unsure, unsure_bytes
 from sslcore.selection.scorers.probabilities import margin
 
 __all__ = ["STRATEGY"]
@@ -20,4 +20,5 @@ STRATEGY = Strategy(
     " (Scheffer et al. 2001)",
     begin=most_unsure(margin, column="margin", what="a close call"),
     needs=frozenset({"predictions"}),
+    estimate=unsure_bytes,
 )

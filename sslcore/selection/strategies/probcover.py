@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslcore.selection.clusters import cluster
-from sslcore.selection.coverage import Kernel, top_hat
+from sslcore.selection.coverage import Grid, Kernel, top_hat
 from sslcore.selection.covering import Covering, covering_bytes
 from sslcore.selection.nearest import Points, nearest_points
 from sslcore.selection.picks import Picks, Strategy
@@ -26,6 +26,8 @@ PURITY = 0.95
 QUERIES = 1024
 CLASSES = 10
 HALVINGS = 12
+# The radius is smaller by at least this share of it.
+SHRUNK = 1e-6
 
 
 class _Balls:
@@ -75,7 +77,9 @@ def pure_radius(pool: Pool, *, seed: int) -> float:
     nearest = np.sort(np.concatenate(distances))
     # Pure are the balls whose radius is below the distance to the nearest vector of another group.
     first = nearest[math.floor((1 - PURITY) * len(nearest))]
-    return float(np.nextafter(first, 0))
+    # Coverage moves vectors to a grid: smaller by more than that, or what is as far would be within.
+    moved = math.sqrt(pool.vectors.dim) * Grid(pool.vectors).step
+    return float(max(first / 2, first - max(moved, SHRUNK * first)))
 
 
 def begin(pool: Pool, *, seed: int) -> _Balls:
@@ -95,5 +99,6 @@ STRATEGY = Strategy(
     about="balls of one radius that cover as much as they can; good with the first labels"
     " (Yehuda et al. 2022, arxiv.org/abs/2205.11320)",
     begin=begin,
+    avoids_copies=True,
     estimate=covering_bytes,
 )

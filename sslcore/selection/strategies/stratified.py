@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sslcore.errors import UserError
 from sslcore.selection.picks import Picks, Strategy
 from sslcore.selection.pool import UNKNOWN, Pool
+from sslcore.selection.scaled import block_bytes, given_blocks
 
 __all__ = ["STRATEGY", "begin"]
 
@@ -49,7 +50,10 @@ def _strata(pool: Pool) -> NDArray[np.int64]:
     """Return the class of each position, known or predicted, `UNKNOWN` where there is neither."""
     known = np.full(len(pool), UNKNOWN, np.int64) if pool.labels is None else pool.labels
     if pool.probs is not None:
-        return np.where(known == UNKNOWN, pool.mean_probs().argmax(axis=1), known)
+        likeliest = np.empty(len(pool), np.int64)
+        for part, p_nC in given_blocks(pool):
+            likeliest[part] = p_nC.argmax(axis=1)
+        return np.where(known == UNKNOWN, likeliest, known)
     if (known[pool.candidates] == UNKNOWN).all():
         raise UserError(
             "strategy 'stratified' needs the class of candidates: probs=, or labels= with labelled= the rows "
@@ -80,4 +84,8 @@ def begin(pool: Pool, *, seed: int) -> _Strata:
     return _Strata(pool, seed)
 
 
-STRATEGY = Strategy(about="random draws that keep the share of every class, known or predicted", begin=begin)
+STRATEGY = Strategy(
+    about="random draws that keep the share of every class, known or predicted",
+    begin=begin,
+    estimate=lambda pool, k: 128 * len(pool) + block_bytes(pool),
+)

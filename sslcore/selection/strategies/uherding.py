@@ -26,9 +26,11 @@ from sslcore.selection.covering import (
     covering_bytes,
     kernel_width,
 )
+from sslcore.selection.head import head_bytes
 from sslcore.selection.herding import Herding
 from sslcore.selection.picks import Strategy
 from sslcore.selection.pool import Pool
+from sslcore.selection.scaled import measured
 from sslcore.selection.scorers.probabilities import margin
 
 __all__ = ["STRATEGY", "begin"]
@@ -47,7 +49,9 @@ def begin(pool: Pool, *, seed: int) -> Herding:
         Steps whose picks have the columns ``coverage_gain`` and ``margin`` (NaN where nothing predicts).
     """
     predicts = pool.has("predictions")
-    close_N = margin(calibrated_predictions(pool, seed=seed)) if predicts else np.full(len(pool), math.nan)
+    close_N = np.full(len(pool), math.nan)
+    if predicts:
+        close_N = measured(margin, calibrated_predictions(pool, seed=seed))
     weights_N = close_N if predicts else None
     covering = Covering(
         pool,
@@ -76,9 +80,17 @@ def _least_squared(grid: Grid, positions: NDArray[np.int64]) -> float:
     return least
 
 
+def _estimate(pool: Pool, k: int) -> int:
+    """Return bytes: what a model says; after that, a kernel."""
+    covered = covering_bytes(pool, k, references=FEW_REFERENCES, candidates=FEW_CANDIDATES)
+    # Sums with weights take a block in float64.
+    return max(covered + 80_000_000, head_bytes(pool)) + 24 * len(pool)
+
+
 STRATEGY = Strategy(
     about="coverage in which unsure samples count more, narrowing as labels come"
     " (Bae et al. 2025, arxiv.org/abs/2412.20644)",
     begin=begin,
-    estimate=lambda pool, k: covering_bytes(pool, k, references=FEW_REFERENCES, candidates=FEW_CANDIDATES),
+    avoids_copies=True,
+    estimate=_estimate,
 )

@@ -58,3 +58,12 @@ def test_names_are_checked() -> None:
         ActiveLearningAgent(X, [*NAMES[:11], "0.png"])
     with pytest.raises(UserError, match="1 names are not among the filenames, first 'x.png'"):
         ActiveLearningAgent(X, NAMES, preselected=["x.png"])
+
+
+def test_an_agent_reads_chunks_once_for_all_rounds() -> None:
+    agent = ActiveLearningAgent(iter([X[:5], X[5:]]), NAMES)
+    whole = ActiveLearningAgent(X, NAMES)
+    for total in (3, 6):
+        agent.query(total)
+        whole.query(total)
+        assert agent.added_set == whole.added_set

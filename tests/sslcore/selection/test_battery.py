@@ -14,7 +14,6 @@ from sslcore.selection.strategies import PICKERS
 
 ALL = sorted(STRATEGIES)
 GREEDY = sorted(name for name in ALL if PICKERS[name].greedy)
-NO_COPIES = sorted(name for name in ALL if PICKERS[name].avoids_copies)
 
 
 def unit_vectors(n: int, d: int, seed: int = 0) -> NDArray[np.float32]:
@@ -120,12 +119,43 @@ def test_extending_keeps_what_is_picked(strategy: str) -> None:
         part.extend(30)
 
 
-@pytest.mark.parametrize("strategy", NO_COPIES)
+@pytest.mark.parametrize("strategy", ALL)
 def test_no_copy_is_picked_while_there_is_anything_else(strategy: str) -> None:
     different = unit_vectors(20, 5)
     vectors = np.concatenate([different, different, different[:7]])
     got = run(strategy, vectors, 18, everything(47, [0, 1]))
     assert sorted(row % 20 for row in got.indices) == list(range(2, 20))
+    assert max(got.indices) < 20, "of copies the lowest id"
+    rest = got.extend(27).indices[18:]
+    assert sorted(rest.tolist()) == list(range(20, 47))
+
+
+@pytest.mark.parametrize("strategy", ALL)
+@pytest.mark.parametrize("k", [30, 200])
+def test_many_copies_of_picks_and_of_labelled_rows_come_last(strategy: str, k: int) -> None:
+    rng = np.random.default_rng(1)
+    what = np.concatenate([np.arange(300), np.arange(150)])[rng.permutation(450)]
+    labelled = rng.choice(450, 20, replace=False).tolist()
+    got = run(strategy, unit_vectors(300, 6)[what], k, everything(450, labelled))
+    picked = what[got.indices].tolist()
+    assert len(set(picked)) == k
+    assert not set(picked) & set(what[labelled].tolist())
+
+
+@pytest.mark.parametrize("strategy", ALL)
+def test_nothing_but_copies_can_be_picked(strategy: str) -> None:
+    vectors = np.concatenate([unit_vectors(4, 3)] * 3)
+    got = run(strategy, vectors, 8, everything(12, [0, 1, 2, 3]))
+    assert sorted(got.indices.tolist()) == list(range(4, 12))
+
+
+@pytest.mark.parametrize("strategy", GREEDY)
+def test_going_on_into_the_copies_is_asking_for_all(strategy: str) -> None:
+    vectors, given = np.concatenate([unit_vectors(15, 4)] * 2), everything(30, [3])
+    whole = run(strategy, vectors, 29, given)
+    part = run(strategy, vectors, 10, given).extend(7).extend(12)
+    assert part.indices.tolist() == whole.indices.tolist()
+    assert part.reasons == whole.reasons
 
 
 @pytest.mark.parametrize("strategy", ALL)

@@ -1,8 +1,10 @@
 """What can be given at the door, and what a selection can say about itself."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -10,7 +12,9 @@ from numpy.typing import NDArray
 from sslcore.embedding.store import write_part
 from sslcore.errors import ConfigError, UserError
 from sslcore.selection import select
+from sslcore.selection.constraints import Quota, Threshold
 from sslcore.selection.memory import parse_memory
+from sslcore.selection.objectives import Diversity, Uncertainty, Weights
 
 
 def draw(n: int, d: int, seed: int = 0) -> NDArray[np.float32]:
@@ -104,3 +108,112 @@ def test_memory_is_read_and_kept_to(tmp_path: Path) -> None:
         UserError, match=r"the chunks of embeddings in memory needs about 0.0008 MB, but memory"
     ):
         select(iter([draw(50, 4)]), 1, memory=100)
+
+
+def test_series_and_iterators_are_read_by_row_not_by_label() -> None:
+    vectors, names = draw(4, 2), ["a", "b", "c", "d"]
+    index = [3, 2, 1, 0]
+    expected = select(vectors, 4, strategy="kcenter", ids=names, names=names)
+    for given in (pd.Series(names, index=index), pd.Series(names, index=list("wxyz")), iter(names)):
+        other = pd.Series(names, index=index)
+        got = select(vectors, 4, strategy="kcenter", ids=given, names=other)
+        assert (got.sample_ids, got.reasons) == (expected.sample_ids, expected.reasons)
+
+
+def test_provenance_tells_steps_and_labels_apart() -> None:
+    vectors, labels = draw(40, 3), [0, 1] * 5 + [-1] * 30
+    whole = select(vectors, 20, strategy="kmeans", labels=labels)
+    half = select(vectors, 10, strategy="kmeans", labels=labels)
+    assert half.extend(10).provenance["steps"] == [10, 10]
+    assert half.extend(10).provenance != whole.provenance
+    assert whole.provenance == select(vectors, 20, strategy="kmeans", labels=labels).provenance
+    turned = [1, 0] * 5 + [-1] * 30
+    assert whole.provenance != select(vectors, 20, strategy="kmeans", labels=turned).provenance
+    for given in ({"excluded": [39]}, {"scores": {"s": np.arange(40.0)}}, {"probs": np.full((40, 2), 0.5)}):
+        other = select(vectors, 20, strategy="kmeans", labels=labels, **given)
+        assert whole.provenance != other.provenance
+    plans = [select(vectors, 2, objectives=[Weights(np.arange(40.0) + shift)]) for shift in (0, 0, 1)]
+    assert plans[0].provenance == plans[1].provenance != plans[2].provenance
+
+
+def test_extending_one_way_does_not_change_another() -> None:
+    vectors = draw(40, 3)
+    first = select(vectors, 5, strategy="kmeans")
+    first.extend(15)
+    again = select(vectors, 5, strategy="kmeans")
+    assert first.extend(7).indices.tolist() == again.extend(7).indices.tolist()
+
+
+def test_nothing_selected_has_nothing_near() -> None:
+    got = select(draw(4, 2), 2, objectives=[Weights([1.0] * 4)], constraints=[Threshold([0.0] * 4, above=1)])
+    assert got.nearest.tolist() == [-1] * 4
+    assert np.isinf(got.distances).all()
+    assert got.covering_radius == np.inf
+    labelled = select(np.array([[0.0], [3.0]]), 1, labelled=[0], constraints=[Threshold([0.0] * 2, above=1)])
+    assert (labelled.nearest.tolist(), labelled.covering_radius) == ([-1, -1], 3.0)
+
+
+def test_tensors_of_training_and_one_hot_numbers_are_taken() -> None:
+    tensor = torch.from_numpy(draw(6, 2))
+    expected = select(tensor, 3, strategy="kcenter").indices.tolist()
+    grad = tensor.clone().requires_grad_()
+    assert select(iter([grad[:4], grad[4:]]), 3, strategy="kcenter").indices.tolist() == expected
+    assert len(select(iter([tensor.bfloat16()]), 3, strategy="kcenter").indices) == 3
+    one_hot = [[1, 0]] * 5 + [[0, 1]]
+    assert len(select(tensor, 2, strategy="margin", probs=one_hot).indices) == 2
+    lost = torch.full((6, 2), 0.5, requires_grad=True)
+    assert len(select(tensor, 2, objectives=[Uncertainty(lost)]).indices) == 2
+    tuples = [("v", row) for row in range(6)]
+    assert select(tensor, 1, strategy="kcenter", ids=tuples).sample_ids == (tuples[expected[0]],)
+    labels = ["cat", pd.NA, None, pd.NA, "dog", None]
+    assert sorted(select(tensor, 4, strategy="random", labels=labels).indices.tolist()) == [1, 2, 3, 5]
+
+
+def test_files_that_are_no_array_are_named(tmp_path: Path) -> None:
+    (tmp_path / "empty.npy").write_bytes(b"")
+    with pytest.raises(UserError, match=r"empty\.npy: cannot be read as a NumPy array"):
+        select(tmp_path / "empty.npy", 1)
+    np.savez(tmp_path / "two.npz", a=np.ones(2), b=np.ones(2))
+    (tmp_path / "two.npz").rename(tmp_path / "two.npy")
+    with pytest.raises(UserError, match=r"two\.npy: holds several arrays \(\.npz\)"):
+        select(tmp_path / "two.npy", 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"embeddings": [[1.0, 2.0], [3.0]]}, "embeddings must be one array of numbers; its rows differ"),
+        ({"scores": np.ones(4)}, "scores must be a mapping of names to numbers"),
+        ({"scores": {"s": list("abcd")}}, r"scores\['s'\] must be numbers"),
+        ({"labels": [["a"]] * 4}, "labels must be one class for each row"),
+        ({"labels": np.zeros((4, 1), int)}, r"labels must be one for each row \[N\], got \[4, 1\]"),
+        ({"labels": "cats"}, "labels must be a list, one for each row, got 'cats'"),
+        ({"labelled": [[0], [1, 2]]}, "labelled must be one array of numbers"),
+        ({"labelled": 2}, r"labelled must be row numbers \[L\] or a mask \[4\]"),
+        ({"ids": 3}, "ids must be a list, one for each row, got 3"),
+        ({"ids": [1, 2, None, 4]}, "1 ids are missing"),
+        ({"k": 2.0}, "k must be a whole number, got 2.0"),
+        ({"k": "3"}, "k must be a whole number, got '3'"),
+        ({"k": None}, "k must be a whole number, got None"),
+        ({"seed": None}, "seed must be a whole number, got None"),
+        ({"seed": 1.5}, "seed must be a whole number, got 1.5"),
+        ({"strategy": None}, "strategy must be a name, got None"),
+        (
+            {"objectives": [{"strategy": "diversity"}]},
+            r"objectives\[0\] must be made of a class of .* got dict",
+        ),
+        ({"objectives": ["diversity"]}, r"objectives\[0\] must be made of a class of .* got str"),
+        ({"objectives": Diversity()}, "objectives must be a list of what .* has, got Diversity"),
+        ({"objectives": [Diversity]}, r"objectives\[0\] .* got the class Diversity"),
+        ({"objectives": [Quota([1] * 4)]}, r"objectives\[0\] is Quota, which belongs into constraints="),
+        ({"constraints": [Diversity()]}, r"constraints\[0\] is Diversity, which belongs into objectives="),
+        ({"dedup": "x"}, "dedup must be a distance, or have one as min_distance, got 'x'"),
+        ({"dedup": {"min_distance": "a"}}, "dedup must be a distance, or have one as min_distance, got 'a'"),
+        ({"dedup": {"min_distance": 0.1, "num_groups": 1.5}}, "dedup: num_groups must be a whole number"),
+        ({"probs": [[1.0], [0.5, 0.5]]}, "probs must be one array of numbers"),
+    ],
+)
+def test_what_is_no_argument_is_one_line(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        select(**{"embeddings": draw(4, 2), "k": 1, **given})
+    assert "\n" not in str(caught.value)

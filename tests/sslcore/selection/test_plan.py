@@ -189,3 +189,34 @@ def test_a_mistake_is_one_line(
 def test_a_wrong_plan_is_refused_when_it_is_read(config: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse_params({"ingest": {"source": "x"}, "select": config}, where="params.yaml")
+
+
+def test_labelled_samples_need_no_numbers_but_balance_counts_them(make_folders: Callable[..., Any]) -> None:
+    folders = make_folders(ARC, labels={0: "cat", 1: "dog"})
+    add(folders, "f/s.csv", "sample_id,s\n" + "".join(f"id{n},{n}\n" for n in range(2, 10)))
+    rows = "".join(f"id{n},{0.05 * n + 0.5},{0.5 - 0.05 * n}\n" for n in range(2, 10))
+    add(folders, "f/p.csv", "sample_id,cat,dog\n" + rows)
+    weights = {"strategy": "weights", "column": "s", "file": "f/s.csv"}
+    threshold = {"rule": "threshold", "column": "s", "file": "f/s.csv", "at_most": 5}
+    unsure = {"strategy": "uncertainty", "file": "f/p.csv"}
+    table, _ = run(folders, budget=1, objectives=[weights], constraints=[threshold])
+    assert table["sample_id"].tolist() == ["id5"]
+    assert run(folders, budget=1, objectives=[unsure])[0]["sample_id"].tolist() == ["id2"]
+    cost = {"column": "s", "file": "f/s.csv"}
+    assert run(folders, budget_cost=4, cost=cost)[1].figures["budget"] == 4.0
+    balance = {"strategy": "balance", "input": "predictions", "file": "f/p.csv"}
+    with pytest.raises(UserError, match="2 of 10 samples have no 'cat' in f/p.csv"):
+        run(folders, budget=1, objectives=[balance])
+    add(folders, "f/t.csv", "sample_id,s\nid0,1\nid2,1\n")
+    with pytest.raises(UserError, match="7 of 8 samples that can be picked have no 's' in f/t.csv"):
+        run(folders, budget=1, objectives=[{**weights, "file": "f/t.csv"}])
+
+
+def test_whole_numbers_with_a_gap_keep_their_names(make_folders: Callable[..., Any]) -> None:
+    folders = make_folders(ARC)
+    add(folders, "f/c.csv", "sample_id,camera\nid9,\n" + "".join(f"id{n},{n % 2}\n" for n in range(9)))
+    add(folders, "f/d.csv", "sample_id,camera\n" + "".join(f"id{n},{n % 2}\n" for n in range(9)))
+    for file in ("f/c.csv", "f/d.csv"):
+        quota = {"rule": "quota", "column": "camera", "file": file, "at_most": {"0": 1, "1": 0}}
+        table, _ = run(folders, budget=10, objectives=[{"strategy": "diversity"}], constraints=[quota])
+        assert sorted(int(each[2:]) % 2 for each in table["sample_id"] if each != "id9") == [0]

@@ -31,7 +31,7 @@ def test_arrays_and_tensors_of_any_float_give_the_same_picks(dtype: str) -> None
 def test_random_draws_evenly() -> None:
     counts = np.zeros(6)
     for seed in range(600):
-        counts[select(np.zeros((6, 1)), 2, strategy="random", seed=seed).indices] += 1
+        counts[select(np.eye(6), 2, strategy="random", seed=seed).indices] += 1
     # Each is expected 200 times with a standard deviation of 11.5; five of them is 58.
     assert abs(counts - 200).max() < 58
 

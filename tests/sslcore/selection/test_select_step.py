@@ -125,3 +125,21 @@ def test_samples_without_an_embedding_are_counted(make_folders: Callable[..., An
 def test_an_unknown_strategy_is_refused(make_folders: Callable[..., Any]) -> None:
     with pytest.raises(ConfigError, match=r"select\.strategy must be one of .*did you mean 'kmeans'"):
         run(make_folders(LINE), strategy="kmean")
+
+
+@pytest.mark.parametrize(
+    ("name", "plan"), [("coral", "weights, input: scores"), ("stratified", "balance"), ("objectives", "auto")]
+)
+def test_what_the_stage_cannot_give_names_the_plan(
+    name: str, plan: str, make_folders: Callable[..., Any]
+) -> None:
+    with pytest.raises(ConfigError, match=f"select.strategy: {name} .*leave strategy: auto.*{plan}|auto$"):
+        run(make_folders(LINE, labels={0: "cat"}), strategy=name)
+
+
+def test_the_budget_is_reported_as_it_was_asked(make_folders: Callable[..., Any]) -> None:
+    folders = make_folders(LINE)
+    for given, budget in (({}, 100.0), ({"budget": 2}, 2.0), ({"budget_share": 0.4}, 0.4)):
+        config = SelectConfig(**given)
+        report = select_samples(config, **folders.without_output(), output=folders.output)
+        assert report.figures["budget"] == budget

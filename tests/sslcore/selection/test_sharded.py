@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
@@ -76,3 +77,29 @@ def test_mistakes_are_named() -> None:
     shard = Shard(pool(4, 0), [0, 1, 2, 3])
     with pytest.raises(UserError, match="ids are there twice"):
         select_sharded([shard, shard], 2)
+
+
+def test_a_shard_without_candidates_hands_over_what_is_labelled_and_an_empty_one_nothing() -> None:
+    x = pool(60, 11)
+    shards = [
+        Shard(x[:20], range(20), np.ones(20, bool)),
+        Shard(x[:0], []),
+        Shard(x[20:], pd.Series(range(20, 60)), np.arange(40) < 2),
+    ]
+    got = select_sharded(shards, 5, per_shard=60)
+    exact = select(x, 5, strategy="kcenter", labelled=range(22), ids=range(60))
+    assert got.sample_ids == exact.sample_ids
+    assert got.num_samples == 60
+    assert got.radius_bound == pytest.approx(exact.covering_radius)
+
+
+def test_the_shard_is_named_that_does_not_fit() -> None:
+    x = pool(8, 12)
+    with pytest.raises(UserError, match=r"^shard 1: a mask of labelled rows must be \[4\], got \[3\]$"):
+        select_sharded([Shard(x[:4], range(4)), Shard(x[4:], range(4, 8), np.ones(3, bool))], 2)
+    with pytest.raises(UserError, match="shard 1 has vectors of 3 numbers, but shard 0 of 5"):
+        select_sharded([Shard(x[:4], range(4)), Shard(x[4:, :3], range(4, 8))], 2)
+    with pytest.raises(UserError, match="^shard 0: ids must be one for each of 4 embeddings, got 0"):
+        select_sharded([Shard(x[:4], [])], 2)
+    with pytest.raises(ConfigError, match="at least one shard with a sample"):
+        select_sharded([Shard(x[:0], [])], 2)

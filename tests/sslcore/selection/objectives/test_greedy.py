@@ -141,3 +141,46 @@ def test_what_cannot_be_is_refused() -> None:
         select(x, 1, constraints=[Cost([-1.0, 1, 1, 1], at_most=2)])
     with pytest.raises(UserError, match="strategy 'margin' heeds no constraints"):
         select(x, 1, strategy="margin", probs=[[0.5, 0.5]] * 4, constraints=[Threshold([1.0] * 4, below=2)])
+
+
+def test_a_quota_may_name_what_is_labelled_already() -> None:
+    x, values = draw(6, 2), ["a", "a", "b", "b", "b", "b"]
+    got = select(
+        x, 4, labelled=[0, 1], objectives=[Diversity()], constraints=[Quota(values, {"a": 1, "b": 2})]
+    )
+    assert len(got.indices) == 2
+    with pytest.raises(UserError, match="'quota' names 'a', but no sample has a value"):
+        select(x, 1, constraints=[Quota([None] * 6, {"a": 1})])
+    with pytest.raises(UserError, match="the limit of 'quota' must be a number, got nan"):
+        select(x, 1, constraints=[Quota(values, math.nan)])  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="at_least of 'threshold' must be a number, got nan"):
+        select(x, 1, constraints=[Threshold(np.arange(6.0), at_least=math.nan)])
+    with pytest.raises(UserError, match="length must be a whole number, got 2.5"):
+        select(x, 1, constraints=[Sequences(values, range(6), 2.5)])  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="each frame of video 'a' must have a number, got None"):
+        select(x, 1, constraints=[Sequences(values, [None] * 6)])
+
+
+def test_why_it_stopped_belongs_to_each_selection() -> None:
+    x = draw(10, 1)
+    objectives, runs = [Weights([1.0] * 10)], [Sequences(["v"] * 10, range(10), 5)]
+    short = select(x, 1, objectives=objectives, constraints=runs)
+    longer = short.extend(5)
+    assert short.stopped == "no whole sequence fits into the 1 picks that are left"
+    assert (longer.stopped, len(longer.indices)) == ("", 5)
+    line = select(np.array([[0.0], [1.0], [5.0]]), 1, objectives=[Diversity(least_distance=3)])
+    assert line.extend(2).stopped == "'diversity' allows no further pick"
+    assert line.extend(1).stopped == line.stopped == ""
+
+
+def test_sequences_go_on_from_what_was_asked_for() -> None:
+    x, videos = draw(8, 1), ["v"] * 5 + ["w"] * 3
+    rules = [Sequences(videos, [0, 1, 2, 3, 4, 0, 1, 2], 5)]
+    objectives = [Weights([5.0] * 5 + [1.0] * 3)]
+    assert select(x, 8, objectives=objectives, constraints=rules).indices.tolist() == list(range(8))
+    first = select(x, 3, objectives=objectives, constraints=rules)
+    assert first.indices.tolist() == [5, 6, 7]  # the run of five does not fit: no prefix of the other
+    whole = first.extend(5)
+    assert first.extend(2).indices.tolist() == [5, 6, 7]
+    assert whole.indices.tolist() == first.extend(5).indices.tolist() == [5, 6, 7, 0, 1, 2, 3, 4]
+    assert whole.provenance["steps"] == [3, 5]

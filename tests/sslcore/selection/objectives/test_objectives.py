@@ -4,11 +4,13 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
 from sslcore.errors import ConfigError, UserError
 from sslcore.selection import select
+from sslcore.selection.constraints import Cost, Quota, Sequences, Threshold
 from sslcore.selection.objectives import (
     Balance,
     Covering,
@@ -132,10 +134,10 @@ def test_uncertainty_of_given_probabilities_of_the_pools_and_of_a_fitted_head() 
 def test_balance_worked_by_hand() -> None:
     colours = ["red", "red", "red", "red", "blue", "blue", None]
     x = draw(7, 2)
-    # Labelled: red. red has 1, blue 0, none 0: blue first (tie with none: the lowest row), then none, ...
+    # Labelled: red. red has 1, blue 0: blue first, then the lowest row of both; no value is wanted last.
     got = select(x, 6, objectives=[Balance(colours)], labelled=[0])
-    assert got.indices.tolist() == [4, 6, 1, 5, 2, 3]
-    assert got.reasons[0] == "balance: 'blue' is 0 % so far, 33 % wanted"
+    assert got.indices.tolist() == [4, 1, 5, 2, 3, 6]
+    assert got.reasons[0] == "balance: 'blue' is 0 % so far, 50 % wanted"
 
 
 def test_balance_reaches_its_target() -> None:
@@ -181,3 +183,89 @@ def test_balance_of_predictions_weighs_by_probability() -> None:
 def test_what_does_not_fit_is_refused(objective: object, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         select(draw(3, 2), 1, objectives=[objective])
+
+
+NOTHINGS = [float("nan"), None, pd.NA]
+
+
+def test_a_list_with_missing_values_has_no_group_of_that_name() -> None:
+    values, x = ["a"] * 3 + ["b"] * 3 + NOTHINGS, draw(9, 2)
+    got = select(x, 9, objectives=[Diversity()], constraints=[Quota(values, 1)])
+    assert len(got.indices) == 5  # one of a, one of b, and the three that have none
+    balanced = select(x, 9, objectives=[Balance(values)])
+    assert set(balanced.indices[-3:].tolist()) == {6, 7, 8}
+    assert balanced.reasons[0].startswith("balance: 'a' is 0 % so far, 50 % wanted")
+    frames = [0, 1, 2, 0, 1, 2, *NOTHINGS]
+    runs = select(x, 6, objectives=[Diversity()], constraints=[Sequences(values, frames, length=3)])
+    assert all(
+        "in a sequence of 3" in reason or row > 5
+        for row, reason in zip(runs.indices, runs.reasons, strict=True)
+    )
+
+
+def test_only_candidates_need_a_number() -> None:
+    x, numbers = draw(4, 2), [None, 1.0, 3.0, 2.0]
+    probs = np.array([[np.nan, np.nan], [0.9, 0.1], [0.5, 0.5], [0.8, 0.2]])
+    for objective in (Weights(numbers), Uncertainty(probs)):
+        assert select(x, 3, labelled=[0], objectives=[objective]).indices[0] == 2
+    for rule in (Threshold(numbers, above=1.5), Cost(numbers, at_most=5)):
+        got = select(x, 3, labelled=[0], objectives=[Diversity()], constraints=[rule])
+        assert sorted(got.indices.tolist()) == [2, 3]
+    with pytest.raises(UserError, match="1 of 4 that can be picked are missing"):
+        select(x, 3, objectives=[Weights(numbers)])
+
+
+def test_what_decides_nothing_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    select(draw(4, 2), 2, labelled=[0], objectives=[Balance(["a", None, None, None])])
+    assert "'balance' decides nothing: all 3 samples that can be picked have the value 'none'" in caplog.text
+
+
+def test_a_name_may_be_a_number_and_a_mask_names_samples() -> None:
+    x = draw(6, 2)
+    got = select(x, 4, objectives=[Balance([0, 0, 0, 1, 1, 1], {0: 1, 1: 3})])
+    assert sum(row >= 3 for row in got.indices) == 3
+    limited = select(x, 4, objectives=[Diversity()], constraints=[Quota([0, 0, 0, 1, 1, 1], {0: 1})])
+    assert sum(row < 3 for row in limited.indices) == 1
+    mask = np.arange(6) == 2
+    assert select(x, 1, objectives=[Similarity(rows=mask)]).indices.tolist() == [2]
+
+
+@pytest.mark.parametrize("width", [1e-6, 1e6])
+def test_the_narrowest_and_widest_kernels_still_pick(width: float) -> None:
+    assert len(select(draw(9, 2), 3, objectives=[Covering(width=width)]).indices) == 3
+
+
+EIGHT = draw(3, 8)
+
+
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        (Balance([[2.0, 3.0]] * 3), "hold values outside 0 to 1: give probabilities, not logits"),
+        (Balance([[0.5, math.nan]] * 3), "hold NaN"),
+        (Balance(list("abc"), {"a": math.nan}), "the target of 'balance' must be a number, got nan"),
+        (Balance(list("abc"), {"a": math.inf}), "must be finite shares >= 0"),
+        (Balance([None] * 3), "cannot balance: no sample has a value"),
+        (Balance([[0.5, 0.5], [1.0], [1.0]]), "must be numbers, as many in each row"),
+        (Similarity(vectors=np.ones((4, 4))), r"similarity vectors must be \[K, 8\], got \[4, 4\]"),
+        (Similarity(vectors=np.full((1, 8), math.nan)), "similarity vectors must be finite"),
+        (Similarity(rows=np.array([1.5])), "must be row numbers or a mask"),
+        (Covering(width=1e-200), "width must be from 1e-06 to 1e.06, got 1e-200"),
+        (Covering(width=1e200), "width must be from 1e-06"),
+        (Covering(width=math.nan), "must be a number, got nan"),
+        (Weights(np.ones((3, 2))), r"'weights' must be one number for each row, got \[3, 2\]"),
+        (Balance(3), "'balance' must be a value by row, got 3"),
+        (Weights(None), "'weights' must be a value by row, got None"),  # type: ignore[arg-type]
+        (Similarity(rows=3), "rows of 'similarity' must be a list, got 3"),  # type: ignore[arg-type]
+        (RandomWeights(seed=-1), "the seed of 'random' must be >= 0, got -1"),
+        (Uncertainty(measure=None), "the measure of uncertainty must be one of"),  # type: ignore[arg-type]
+        (Weights([1, 2, 3], largest_sum=math.nan), "the largest sum of 'weights' must be a number"),
+        (Diversity(least_distance=math.nan), "the least distance of 'diversity' must be a number"),
+        (Typicality(least=math.nan), "the least of 'typicality' must be a number"),
+        (Uncertainty([["a", "b"]] * 3), "'uncertainty' must be numbers"),
+    ],
+)
+def test_what_was_taken_silently_is_refused(objective: object, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        select(EIGHT, 1, objectives=[objective])
+    assert "\n" not in str(caught.value)

@@ -39,7 +39,7 @@ def test_the_least_sure_come_first(strategy: str) -> None:
 
 
 def test_ties_go_to_the_lowest_row_and_the_reason_has_both_figures() -> None:
-    got = select(np.zeros((5, 1)), 3, strategy="margin", probs=[[0.6, 0.4]] * 5)
+    got = select(np.eye(5), 3, strategy="margin", probs=[[0.6, 0.4]] * 5)
     assert got.indices.tolist() == [0, 1, 2]
     assert got.reasons[0] == ("a close call: the model gives 0.60 to its first class and 0.40 to its second")
 
@@ -56,14 +56,14 @@ def bald_in_loops(probs: NDArray[np.float64], row: int) -> float:
 
 def test_bald_equals_plain_loops() -> None:
     probs = several(5, 20, 3)
-    got = select(np.zeros((20, 1)), 20, strategy="bald", probs=probs)
+    got = select(np.eye(20), 20, strategy="bald", probs=probs)
     figures = [bald_in_loops(probs, row) for row in range(20)]
     assert got.indices.tolist() == sorted(range(20), key=lambda row: -figures[row])
 
 
 def test_noise_that_all_models_agree_on_tells_nothing() -> None:
     probs = np.array([[[0.5, 0.5], [1.0, 0.0]], [[0.5, 0.5], [0.0, 1.0]]])
-    got = select(np.zeros((2, 1)), 2, strategy="bald", probs=probs)
+    got = select(np.eye(2), 2, strategy="bald", probs=probs)
     assert got.indices.tolist() == [1, 0]
     np.testing.assert_allclose(got.columns["bald"], [math.log(2), 0.0], atol=1e-7)
 
@@ -72,7 +72,7 @@ def test_votes_worked_by_hand() -> None:
     # Row 0: all one class; row 1: two to one; row 2: two to one and the models are surer.
     sure, unsure = [0.9, 0.1], [0.6, 0.4]
     probs = np.array([[sure, unsure, sure], [sure, unsure, sure], [sure, unsure[::-1], sure[::-1]]])
-    got = select(np.zeros((3, 1)), 3, strategy="committee", probs=probs)
+    got = select(np.eye(3), 3, strategy="committee", probs=probs)
     assert got.indices.tolist() == [2, 1, 0]
     np.testing.assert_allclose(got.columns["vote_entropy"][:2], [nats([2 / 3, 1 / 3])] * 2, atol=1e-7)
     assert got.reasons[0] == "a committee of 3 models votes 2 to 1"
@@ -100,7 +100,7 @@ def greedy_in_loops(probs: NDArray[np.float64], k: int) -> list[int]:
 
 def test_batchbald_equals_all_joint_outcomes() -> None:
     probs = several(4, 8, 3, seed=3)
-    got = select(np.zeros((8, 1)), 4, strategy="batchbald", probs=probs)
+    got = select(np.eye(8), 4, strategy="batchbald", probs=probs)
     assert got.indices.tolist() == greedy_in_loops(probs, 4)
     assert got.columns["information"].sum() == pytest.approx(
         joint_in_loops(probs, got.indices.tolist()), abs=1e-5
@@ -109,15 +109,15 @@ def test_batchbald_equals_all_joint_outcomes() -> None:
 
 def test_batchbald_does_not_pick_a_copy_where_bald_does() -> None:
     probs = several(4, 6, 2, seed=1)
-    first = select(np.zeros((5, 1)), 1, strategy="bald", probs=probs[:, :5]).indices[0]
+    first = select(np.eye(5), 1, strategy="bald", probs=probs[:, :5]).indices[0]
     probs[:, 5] = probs[:, first]
-    assert 5 in select(np.zeros((6, 1)), 2, strategy="bald", probs=probs).indices
-    assert 5 not in select(np.zeros((6, 1)), 2, strategy="batchbald", probs=probs).indices
+    assert 5 in select(np.eye(6), 2, strategy="bald", probs=probs).indices
+    assert 5 not in select(np.eye(6), 2, strategy="batchbald", probs=probs).indices
 
 
 def test_drawn_outcomes_come_near_to_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     probs = several(6, 8, 4, seed=2)
-    exact = select(np.zeros((8, 1)), 4, strategy="batchbald", probs=probs)
+    exact = select(np.eye(8), 4, strategy="batchbald", probs=probs)
     monkeypatch.setattr(batchbald, "CONFIGURATIONS", 60)  # of 4 ** 3
-    drawn = select(np.zeros((8, 1)), 4, strategy="batchbald", probs=probs)
+    drawn = select(np.eye(8), 4, strategy="batchbald", probs=probs)
     assert drawn.columns["information"].sum() == pytest.approx(exact.columns["information"].sum(), abs=0.05)
