@@ -1,5 +1,6 @@
 """The command line. It imports neither prefect nor dvc, and torch only in the process that needs it."""
 
+import errno
 import json
 import logging
 import os
@@ -30,6 +31,8 @@ settings = click.option(
     help="Override a setting for this run only.",
 )
 from_source = click.option("--source", metavar="S", help="Where images come from; written to params.yaml.")
+# What a full disk, a used-up quota and a disk that takes nothing say.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,8 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("stopped", err=True)
         return 130
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            place = f"{error.filename}: " if error.filename else ""
+            click.echo(f"failed: {place}{error.strerror}; make room and run it again", err=True)
+        else:
+            traceback.print_exc()
         return 1
     return 0
 

@@ -17,7 +17,7 @@ from flows.label_command import label
 from flows.search_command import search
 from flows.views_command import views
 from sslcore.choices import check_choice
-from sslcore.errors import UserError
+from sslcore.errors import SslflowError, UserError
 from tasks.telemetry import OFF
 from tasks.workspace import Workspace
 
@@ -228,6 +228,13 @@ def _workspace_findings() -> list[Finding]:
 
 
 def _client(workspace: Workspace) -> Any:
-    from tasks.tracking import connect
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
-    return connect(workspace)
+    from tasks.tracking import connect, tracking_uri
+
+    try:
+        return connect(workspace)
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SslflowError(f"MLflow at {tracking_uri(workspace)} does not answer ({reason})") from None

@@ -64,22 +64,23 @@ def register(client: "MlflowClient", run_id: str, folder: Path) -> str:
         folder: Holds backbone.safetensors and model.json.
 
     Returns:
-        The version; the same for both models. A backbone that is registered already is not registered twice.
+        The version of the backbone. What is registered already is not registered twice; where an earlier
+        attempt was cut off after the backbone, its embedder is added.
     """
     from sslcore.backbones import load_backbone
     from sslcore.backbones.export import export_graph
 
     module, info = load_backbone(folder)
     version = _version_of(client, info.model_id)
-    if version is None:
+    if version is None or not _embedders_of(client, version):
         with tempfile.TemporaryDirectory() as scratch:
             graph = Path(scratch) / "backbone.pt2"
             free = export_graph(module, image_size=info.image_size, path=graph)
             tags = {"model_id": info.model_id, "method": info.method, "any_image_size": str(free).lower()}
-            version = _log_backbone(
-                client, run_id, module, info.image_size, [graph, *(folder / w for w in WEIGHTS)]
-            )
-            _tag(client, BACKBONE, version, tags)
+            if version is None:
+                files = [graph, *(folder / name for name in WEIGHTS)]
+                version = _log_backbone(client, run_id, module, info.image_size, files)
+                _tag(client, BACKBONE, version, tags)
             embedder = _log_embedder(run_id, graph, folder / "model.json")
             _tag(client, EMBEDDER, embedder, {**tags, "backbone_version": version})
     _set_alias(client, "challenger", version)
@@ -265,6 +266,14 @@ def promote(client: "MlflowClient", version: str) -> None:
 def _set_alias(client: "MlflowClient", alias: str, version: str) -> None:
     """Set an alias on a backbone and on the embedder that was made from it."""
     client.set_registered_model_alias(BACKBONE, alias, version)
-    for each in client.search_model_versions(f"name = '{EMBEDDER}'", max_results=1000):
-        if each.tags.get("backbone_version") == version:
-            client.set_registered_model_alias(EMBEDDER, alias, each.version)
+    embedders = _embedders_of(client, version)
+    for each in embedders:
+        client.set_registered_model_alias(EMBEDDER, alias, each)
+    if not embedders:
+        log.warning("%s version %s has no %s: its %s stays what it was", BACKBONE, version, EMBEDDER, alias)
+
+
+def _embedders_of(client: "MlflowClient", version: str) -> list[str]:
+    """Return the versions of the embedder that were made from a version of the backbone."""
+    found = client.search_model_versions(f"name = '{EMBEDDER}'", max_results=1000)
+    return [str(each.version) for each in found if each.tags.get("backbone_version") == version]

@@ -95,7 +95,10 @@ def _run(workspace: Workspace, plan: Plan, overrides: Sequence[str]) -> tuple[St
     except BaseException as error:
         monitor.close()
         stopped = isinstance(error, TrainingInterrupted) or not isinstance(error, Exception)
-        tracker.finish("KILLED" if stopped else "FAILED", {}, [])
+        try:
+            tracker.finish("KILLED" if stopped else "FAILED", {}, [])
+        except Exception as second:  # as on a full disk, which the first says already
+            log.warning("%s: its end could not be recorded: %s", plan.stage, second)
         raise
     monitor.close()
     if plan.stage == "pretrain":
@@ -127,6 +130,8 @@ def _to_registry(workspace: Workspace, plan: Plan, tracker: Tracker, report: Ste
                 champion=judged.champion_accuracy,
             )
             log.info("%s", line)
+    if plan.stage == "pretrain" and tracker.client is None:
+        tracker.keep_backbone()
 
 
 def _with_fetched_weights(workspace: Workspace, tracker: Tracker, params: Params) -> Params:

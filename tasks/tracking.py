@@ -125,6 +125,11 @@ class Tracker:
         if self.client is None:
             self._keep()
 
+    def keep_backbone(self) -> None:
+        """Keep a backbone whose run is recorded, but not in the registry; the next stage registers it."""
+        self.record |= {"run_id": self.run_id, "files": []}
+        self._keep()
+
     @contextmanager
     def answering(self, doing: str) -> Iterator[None]:
         """Log and carry on without MLflow if it does not answer within the block."""
@@ -161,9 +166,11 @@ def send_kept(workspace: Workspace, client: "MlflowClient") -> int:
     kept = sorted((workspace.state / "unsent").glob("*/record.json"))
     for path in kept:
         record: Record = json.loads(path.read_text(encoding="utf-8"))
-        run_id = _open_run(client, record)
-        _log_points(client, run_id, record["metrics"])
-        _close_run(client, run_id, record)
+        run_id = record.get("run_id")
+        if run_id is None:
+            run_id = _open_run(client, record)
+            _log_points(client, run_id, record["metrics"])
+            _close_run(client, run_id, record)
         if (path.parent / "backbone").is_dir():
             register(client, run_id, path.parent / "backbone")
         shutil.rmtree(path.parent)

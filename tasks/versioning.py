@@ -55,7 +55,10 @@ def create_workspace(directory: Path, source: str | None = None) -> list[str]:
         raise UserError(f"{directory} is a file; name a folder")
     place = _DEFAULT_SOURCE if source is None else _as_stored(root, source, base=Path.cwd())
     listing = RemoteFolder(place, {}).fingerprint() if is_remote(place) else None
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{directory} cannot be made: {error.strerror}; name another folder") from None
     if listing is not None:
         _write_listing(root, listing)
     said = _start_dvc(root)

@@ -8,7 +8,7 @@ from sslcore.config.base import StageConfig
 
 __all__ = ["FRAMES_PATTERN", "IngestConfig", "StoreConfig"]
 
-FRAMES_PATTERN = r"^(all|every [1-9]\d*|fps (\d+(\.\d+)?|\.\d+)|keyframes|scenes)$"
+FRAMES_PATTERN = r"^(all|every [1-9]\d*|fps (\d*[1-9]\d*(\.\d+)?|\d*\.\d*[1-9]\d*)|keyframes|scenes)$"
 
 
 class StoreConfig(StageConfig):

@@ -297,12 +297,12 @@ def _report(result: Assembled, intake: _Intake, num_bytes: int) -> IngestReport:
 
 def _label_line(result: Assembled) -> str:
     info = result.info
+    notes = "".join(f", {note}" for note in result.notes)
     if info.labels_from == "none":
-        return "no labels (ingest.labels says where to look)"
+        return f"no labels (ingest.labels says where to look){notes}"
     hint = {
         "class folders": "; ingest.labels: none turns that off",
         **dict.fromkeys(LABELS_FILES, "; ingest.labels: none leaves it unread"),
         "targets": "; ingest.labels: none turns that off",
     }.get(info.labels_from, "")
-    notes = "".join(f", {note}" for note in result.notes)
     return f"{info.num_labelled} labelled in {info.num_classes} classes, from {info.labels_from}{hint}{notes}"

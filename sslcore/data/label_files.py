@@ -28,7 +28,7 @@ def read_label_table(path: Path) -> dict[str, str]:
         if path.suffix.lower() == ".parquet":
             return _table(_parquet_rows(path), path)
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return _table(_csv_rows(csv.DictReader(file), path), path)
+            return _table(_csv_rows(csv.DictReader(file, strict=True), path), path)
     except OSError as error:
         raise UserError(f"labels file {path} cannot be read: {error.strerror or error}") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -42,6 +42,11 @@ def _csv_rows(reader: "csv.DictReader[str]", path: Path) -> Iterator[tuple[str, 
     _require(columns, path)
     reader.fieldnames = columns
     for row in reader:
+        if any(cell.strip() for cell in row.get(None) or ()):
+            raise UserError(
+                f"labels file {path}, line {reader.line_num}: more cells than columns; "
+                "put a cell that holds a comma in quotes"
+            )
         yield (row["filename"] or "").strip(), (row["label"] or "").strip()
 
 
@@ -52,6 +57,8 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, str]]:
     for name, label in zip(
         table.column("filename").to_pylist(), table.column("label").to_pylist(), strict=True
     ):
+        if isinstance(name, bytes) or isinstance(label, bytes | list | dict):
+            raise UserError(f"labels file {path}: filename and label must be text or numbers, got {label!r}")
         yield str(name or "").strip(), "" if label is None else str(label).strip()
 
 
@@ -97,7 +104,7 @@ def read_coco(path: Path, names: Iterable[str]) -> tuple[dict[str, str], int]:
             found.setdefault(images[each["image_id"]], Counter())[categories[each["category_id"]]] += 1
     except OSError as error:
         raise UserError(f"labels file {path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"labels file {path} is no COCO file with images, annotations and categories "
             f"({type(error).__name__}: {error})"

@@ -43,10 +43,15 @@ def list_source(source: str, root: Path) -> Listing:
     Raises:
         UserError: If it does not exist, or is none of these.
     """
-    path = root / Path(source).expanduser()
-    if path.is_dir():
+    try:
+        path = root / Path(source).expanduser()
+        is_folder, is_there = path.is_dir(), path.exists()
+    except (OSError, RuntimeError) as error:  # no such home, too long a name, a folder that is locked
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"ingest.source '{source}' cannot be looked at: {why}") from None
+    if is_folder:
         return _Walk(path).listing()
-    if not path.exists():
+    if not is_there:
         raise UserError(
             f"ingest.source '{source}' does not exist (looked for {path}); give a folder, a video, "
             "a .txt list of paths, or torchvision:NAME"
@@ -124,7 +129,7 @@ class _Walk:
                 inside = f"{prefix}/{entry.name}" if prefix else entry.name
                 if entry.name.startswith("."):
                     self._found.num_ignored += 1
-                elif not entry.is_dir():
+                elif not _is_folder(entry):
                     self._found.add(entry.path, inside, entry=entry)
                 elif entry.is_symlink():
                     self._links.append((inside.count("/"), inside, Path(entry.path)))
@@ -143,13 +148,24 @@ class _Walk:
             self._found.problems.append(_problem(_printable(name or "."), error))
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one; a link to itself or into a locked folder is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 def _read_list(path: Path) -> Listing:
     found = _Found()
     try:
         text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise UserError(f"ingest.source {path} cannot be read: {error.strerror}") from error
-    lines = (line.strip() for line in text.splitlines())
+    if "\0" in text:
+        raise UserError(f"ingest.source {path} is no UTF-8 text (perhaps UTF-16): save it as UTF-8")
+    # Not splitlines: names may hold other separators of lines than these.
+    lines = (line.strip(" \t\r") for line in text.split("\n"))
     names = sorted({_relative(line, path.parent) for line in lines if line and not line.startswith("#")})
     for name in names:
         found.add(str(path.parent / name), name, listed=True)

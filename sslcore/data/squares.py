@@ -44,10 +44,10 @@ def square_of_encoded(data: bytes, size: int) -> Tensor:
 def _plain_jpeg(data: bytes, size: int) -> Tensor | None:
     """Decode a JPEG to uint8 [3, H, W]; ``None`` if something else is needed, or it is broken.
 
-    Something else: turning it upright, other colours than usual, or a size at which libjpeg decodes less than
-    all of it.
+    Something else: turning it upright (by Exif or XMP), other colours than usual, or a size at which
+    libjpeg decodes less than all of it.
     """
-    if simplejpeg is None or data[:2] != b"\xff\xd8" or b"Exif" in data:
+    if simplejpeg is None or data[:2] != b"\xff\xd8" or b"Exif" in data or b"Orientation" in data:
         return None
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)

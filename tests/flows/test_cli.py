@@ -1,11 +1,13 @@
 """The command line: exit codes, one line for each mistake, and nothing changed by it."""
 
+import errno
 import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from PIL import Image
@@ -90,6 +92,32 @@ def test_a_mistake_is_one_line_and_changes_nothing(mistake: str, root: Path, run
     assert said in lines[0]
     assert "Traceback" not in err
     assert snapshot(root) == before
+
+
+def test_a_registry_that_does_not_answer_is_one_line(
+    root: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    code, out, err = run("models", "list")
+    assert (code, out) == (1, "")
+    assert "failed: MLflow at http://127.0.0.1:9 does not answer" in err
+    assert "Traceback" not in err
+
+
+def test_a_full_disk_is_one_line(root: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "data/x")
+    monkeypatch.setattr("tasks.stage.run_stage", Mock(side_effect=full))
+    code, _, err = run("ingest")
+    assert (code, err) == (1, "failed: data/x: No space left on device; make room and run it again\n")
+
+
+def test_a_workspace_that_cannot_be_made_is_the_users_mistake(root: Path, run: Run) -> None:
+    (root / "file").write_text("")
+    code, _, err = run("init", "file/x")
+    assert code == 2
+    assert "cannot be made" in err
+    assert "Traceback" not in err
 
 
 def test_a_second_run_in_the_workspace_is_refused(root: Path, run: Run) -> None:

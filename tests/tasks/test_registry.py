@@ -1,12 +1,16 @@
 """Promotion: only what is better on the same samples, and a way back."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from sslcore.backbones import build_backbone, save_backbone
 from sslcore.errors import UserError
-from tasks.registry import BACKBONE, EMBEDDER, list_versions, promote, promote_if_better
+from tasks import registry
+from tasks.registry import BACKBONE, EMBEDDER, list_versions, promote, promote_if_better, register
 from tasks.tracking import connect
 from tasks.workspace import Workspace
 
@@ -22,6 +26,15 @@ def client(make_workspace: Callable[[str], Workspace]) -> Any:
             tag = ("model_id", f"m{number}") if name == BACKBONE else ("backbone_version", number)
             client.set_model_version_tag(name, version, *tag)
     return client
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """Return the folder of a small backbone."""
+    (tmp_path / "trained").mkdir()
+    backbone = build_backbone("resnet10-small", image_size=16)
+    save_backbone(tmp_path / "trained", backbone, backbone="resnet10-small", image_size=16)
+    return tmp_path / "trained"
 
 
 def aliases(client: Any, name: str = BACKBONE) -> dict[str, int]:
@@ -84,3 +97,26 @@ def test_an_unknown_version_lists_those_there_are(client: Any) -> None:
 
 def test_an_empty_registry_has_no_versions(make_workspace: Callable[[str], Workspace]) -> None:
     assert list_versions(connect(make_workspace("empty"))) == []
+
+
+def test_a_registration_that_was_cut_off_is_finished(
+    make_workspace: Callable[[str], Workspace], trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = connect(make_workspace("w"))
+    experiment = client.get_experiment_by_name("sslflow")
+    assert experiment is not None
+    run = client.create_run(experiment.experiment_id).info.run_id
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "_log_embedder", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            register(client, run, trained)
+    for _ in range(2):
+        assert register(client, run, trained) == "1"
+        assert [each.version for each in list_versions(client)] == ["1"]
+        assert aliases(client) == aliases(client, EMBEDDER) == {"challenger": 1}
+
+
+def test_an_alias_without_an_embedder_is_told(client: Any, caplog: pytest.LogCaptureFixture) -> None:
+    client.create_model_version(BACKBONE, source="file:///nowhere", run_id=None)
+    promote(client, "4")
+    assert "sslflow-backbone version 4 has no sslflow-embedder" in caplog.text

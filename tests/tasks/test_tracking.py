@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks import registry
 from tasks.fingerprints import plan_stage
 from tasks.tracking import Tracker, connect, send_kept
 from tasks.workspace import Workspace
@@ -16,6 +17,13 @@ NOBODY_LISTENS = "http://127.0.0.1:9"
 
 def track(workspace: Workspace, stage: str = "ingest") -> Tracker:
     return Tracker(workspace, workspace.params(), plan_stage(workspace, stage))
+
+
+def add_dataset(workspace: Workspace) -> None:
+    (workspace.root / "data/dataset").mkdir(parents=True)
+    (workspace.root / "data/dataset/dataset.json").write_text(
+        '{"fingerprint": "f", "source": "s", "num_samples": 1, "num_labelled": 0}'
+    )
 
 
 def finish(tracker: Tracker, folder: Path) -> None:
@@ -60,10 +68,7 @@ def test_an_interrupted_training_goes_on_in_its_own_run(
     make_workspace: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = make_workspace("w")
-    (workspace.root / "data/dataset").mkdir(parents=True)
-    (workspace.root / "data/dataset/dataset.json").write_text(
-        '{"fingerprint": "f", "source": "s", "num_samples": 1, "num_labelled": 0}'
-    )
+    add_dataset(workspace)
     monkeypatch.setenv("SSLFLOW_PIPELINE", "first")
     stopped = track(workspace, "pretrain")
     stopped.metrics(1, {"loss": 2.0})
@@ -101,6 +106,28 @@ def test_what_is_logged_while_the_server_is_down_is_sent_later(
     assert [each.value for each in client.get_metric_history(run.info.run_id, "loss")] == [2.0, 1.5]
     assert [each.path for each in client.list_artifacts(run.info.run_id)] == ["note.json"]
     assert send_kept(workspace, client) == 0
+
+
+def test_a_backbone_that_the_registry_did_not_take_is_registered_later(
+    make_workspace: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = make_workspace("w")
+    add_dataset(workspace)
+    folder = workspace.root / "models" / "backbone"
+    folder.mkdir(parents=True)
+    (folder / "model.json").write_text("{}")
+    tracker = track(workspace, "pretrain")
+    tracker.finish("FINISHED", {}, [])
+    with tracker.answering("write to the registry"):
+        raise OSError("no room")
+    tracker.keep_backbone()
+    client, sent = connect(workspace), []
+    monkeypatch.setattr(registry, "register", lambda _, run_id, path: sent.append((run_id, path.is_dir())))
+    assert send_kept(workspace, client) == 1
+    assert sent == [(tracker.run_id, True)]
+    assert send_kept(workspace, client) == 0
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    assert len(client.search_runs(experiments, "tags.`sslflow.stage` = 'pretrain'")) == 1
 
 
 def test_two_workspaces_in_one_process_keep_to_their_own_stores(make_workspace: Make, tmp_path: Path) -> None:

@@ -100,8 +100,8 @@ def _read(path: Path, *, reviewed: bool) -> Iterator[Annotation]:
             f"{path}: annotations of image {next(iter(of_image))!r}, which is not among its images"
         )
     if num_guesses:
-        said = "%d annotations in %s have a score, as a model's have; passed over unless --confirmed"
-        logger.info(said, num_guesses, path)
+        message = "%d annotations in %s have a score, as a model's have; passed over unless --confirmed"
+        logger.info(message, num_guesses, path)
 
 
 def class_names(document: dict[str, Any], place: str) -> dict[Id, str]:

@@ -100,8 +100,8 @@ def _read(path: Path, *, passed_over: Sequence[str]) -> Iterator[Annotation]:
             label = tags[0] if tags else None
             yield Annotation(place=place, filename=name, label=label, boxes=boxes, size=_size(image))
     if num_guesses:
-        said = "%d tags and boxes in %s are as they were uploaded; passed over unless --confirmed"
-        logger.info(said, num_guesses, path)
+        message = "%d tags and boxes in %s are as they were uploaded; passed over unless --confirmed"
+        logger.info(message, num_guesses, path)
 
 
 def _size(image: Element) -> tuple[float, float] | None:

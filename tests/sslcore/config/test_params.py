@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sslcore.config import Params, parse_params, read_params, with_overrides
+from sslcore.config.ingest import FRAMES_PATTERN
 from sslcore.errors import ConfigError
 
 SOURCE = {"ingest": {"source": "pictures"}}
@@ -37,6 +38,10 @@ def plan(objectives: object) -> dict[str, object]:
         (
             {**SOURCE, "pretrain": {"epochs": 0}},
             "p: pretrain.epochs: input should be greater than or equal to 1, got 0",
+        ),
+        (
+            {"ingest": {"source": "x", "frames": "fps 0.0"}},
+            f"p: ingest.frames: string should match pattern '{FRAMES_PATTERN}', got 'fps 0.0'",
         ),
         ({"ingest": 5}, "p: ingest must be keys and values, got 5"),
         (

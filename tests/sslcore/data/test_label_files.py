@@ -81,6 +81,9 @@ def test_a_name_of_coco_is_looked_for_by_its_last_part_only_if_one_file_has_it(t
         ("gone.json", None, "cannot be read: No such file"),
         ("gone.parquet", None, "cannot be read"),
         ("a.parquet", b"no parquet", "is no Parquet file"),
+        ("deep.json", b"[" * 100_000, "is no COCO file"),
+        ("a.csv", b'filename,label\na.jpg,x\n"b.jpg,x\nc.jpg,x\n', "is no CSV file"),
+        ("a.csv", b"filename,label\na.jpg,red, large\n", "line 2: more cells than columns"),
     ],
 )
 def test_bad_tables_are_one_line_errors(
@@ -98,6 +101,12 @@ def test_a_parquet_without_the_columns_is_refused(
 ) -> None:
     pd.DataFrame({"name": ["a"]}).to_parquet(source / "a.parquet")
     with pytest.raises(UserError, match="needs the columns filename,label, it has: name"):
+        run_ingest(source, tmp_path / "out", labels="a.parquet")
+
+
+def test_a_parquet_of_bytes_is_refused(source: Path, tmp_path: Path, run_ingest: RunIngest) -> None:
+    pd.DataFrame({"filename": ["a"], "label": [b"cat"]}).to_parquet(source / "a.parquet")
+    with pytest.raises(UserError, match="must be text or numbers, got b'cat'"):
         run_ingest(source, tmp_path / "out", labels="a.parquet")
 
 

@@ -138,6 +138,28 @@ def test_a_list_of_paths_is_read_relative_to_its_folder(tmp_path: Path) -> None:
     assert (listing.num_ignored, listing.root) == (1, tmp_path / "lists")
 
 
+def test_names_of_a_list_may_hold_other_separators_of_lines(tmp_path: Path) -> None:
+    odd = ["a\u2028b.jpg", "c\x85d.jpg", "e\x0cf.jpg"]
+    touch(tmp_path, *odd)
+    (tmp_path / "list.txt").write_text("\r\n".join(odd) + "\r\n", encoding="utf-8", newline="")
+    listing = list_source("list.txt", tmp_path)
+    assert ([file.name for file in listing.files], listing.problems) == (sorted(odd), [])
+
+
+def test_a_list_in_utf_16_is_named(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("a.jpg\n", encoding="utf-16")
+    with pytest.raises(UserError, match=r"list\.txt is no UTF-8 text"):
+        list_source("list.txt", tmp_path)
+
+
+def test_a_link_to_itself_is_a_problem_and_the_rest_goes_on(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    (tmp_path / "self.jpg").symlink_to("self.jpg")
+    listing = list_source(str(tmp_path), Path("."))
+    assert [file.name for file in listing.files] == ["a.jpg"]
+    assert [(each.path, each.reason) for each in listing.problems] == [("self.jpg", "unreadable")]
+
+
 def test_one_video_is_a_source(tmp_path: Path, write_video: Callable[..., Path]) -> None:
     touch(tmp_path, "photo.jpg")
     write_video(tmp_path / "clip.mp4")
@@ -146,7 +168,12 @@ def test_one_video_is_a_source(tmp_path: Path, write_video: Callable[..., Path])
 
 @pytest.mark.parametrize(
     ("source", "message"),
-    [("missing", "'missing' does not exist"), ("photo.jpg", "neither a video nor a .txt list")],
+    [
+        ("missing", "'missing' does not exist"),
+        ("photo.jpg", "neither a video nor a .txt list"),
+        ("~nobody-of-this-name/x", "cannot be looked at"),
+        ("x" * 300, "cannot be looked at: File name too long"),
+    ],
 )
 def test_bad_sources_are_one_line_errors(source: str, message: str, tmp_path: Path) -> None:
     touch(tmp_path, "photo.jpg")

@@ -27,6 +27,18 @@ def turned(data: bytes, orientation: int) -> bytes:
     return buffer.getvalue()
 
 
+def turned_by_xmp(data: bytes) -> bytes:
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+        b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/>'
+        b"</rdf:RDF></x:xmpmeta>"
+    )
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(data)).save(buffer, "JPEG", xmp=xmp)
+    return buffer.getvalue()
+
+
 def grey(data: bytes, mode: str) -> bytes:
     buffer = io.BytesIO()
     Image.open(io.BytesIO(data)).convert(mode).save(buffer, "JPEG")
@@ -41,7 +53,15 @@ def test_they_differ_from_pillow_by_a_level_at_most(
     width, height = shape
     jpeg = encoded(1, format="JPEG", width=width, height=height)
     png = encoded(2, width=width, height=height)
-    for data in (jpeg, png, turned(jpeg, 6), turned(jpeg, 1), grey(jpeg, "L"), grey(jpeg, "CMYK")):
+    for data in (
+        jpeg,
+        png,
+        turned(jpeg, 6),
+        turned_by_xmp(jpeg),
+        turned(jpeg, 1),
+        grey(jpeg, "L"),
+        grey(jpeg, "CMYK"),
+    ):
         expected = np.asarray(decode_resized(data, size)).astype(int)
         found = square_of_encoded(data, size).permute(1, 2, 0).numpy().astype(int)
         assert found.shape == expected.shape == (size, size, 3)
