@@ -192,6 +192,7 @@ def _set_source(workspace: Workspace, source: str) -> None:
     from tasks.versioning import set_source
 
     with workspace.lock():
+        workspace.params([f"ingest.source={json.dumps(source)}"])
         place = set_source(workspace.root, source)
     click.echo(f"params.yaml: ingest.source is {place}", err=True)
 

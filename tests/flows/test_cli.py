@@ -105,6 +105,12 @@ def test_a_registry_that_does_not_answer_is_one_line(
     assert "Traceback" not in err
 
 
+def test_a_source_is_checked_before_it_is_written(root: Path, run: Run) -> None:
+    before = snapshot(root)
+    assert run("ingest", "--source", "")[0] == 2
+    assert snapshot(root) == before
+
+
 def test_a_full_disk_is_one_line(root: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     full = OSError(errno.ENOSPC, "No space left on device", "data/x")
     monkeypatch.setattr("tasks.stage.run_stage", Mock(side_effect=full))
