@@ -40,7 +40,6 @@ class Consensus:
         labels: By sample_id, in the order of the manifest.
         boxes: By sample_id, of the person who said most recently; only samples that have any.
         conflicts: Where people do not agree, in the order of the manifest.
-        num_annotations: Annotations that were read.
         num_skipped: Samples that somebody skipped and nobody labelled.
         withdrawn: Their ids, and of samples with a tie: what was known of them before holds no longer.
         boxless: Ids of samples on which somebody said something, but nobody drew a box.
@@ -50,7 +49,6 @@ class Consensus:
     labels: Mapping[str, str]
     boxes: Mapping[str, tuple[Box, ...]]
     conflicts: tuple[Conflict, ...]
-    num_annotations: int
     num_skipped: int
     withdrawn: frozenset[str]
     boxless: frozenset[str]
@@ -74,13 +72,12 @@ def agree(annotations: Iterable[Annotation], manifest: pd.DataFrame, *, image_ro
     known, id_of = set(manifest["sample_id"]), SampleNames(manifest)
     votes: dict[str, dict[tuple[str, int], Annotation]] = defaultdict(dict)
     unknown: list[str] = []
-    num_annotations = 0
-    for num_annotations, each in enumerate(annotations, 1):  # noqa: B007 - it is counted
+    for number, each in enumerate(annotations, 1):
         sample_id = each.sample_id if each.sample_id in known else id_of.find(each.filename, image_root)
         if sample_id is None:
             unknown.append(each.place)
             continue
-        person = each.annotator, 0 if each.annotator or each.when else num_annotations
+        person = each.annotator, 0 if each.annotator or each.when else number
         before = votes[sample_id].get(person)
         if before is None or _moment(each) >= _moment(before):
             votes[sample_id][person] = _checked(each)
@@ -106,7 +103,6 @@ def agree(annotations: Iterable[Annotation], manifest: pd.DataFrame, *, image_ro
         labels=labels,
         boxes=boxes,
         conflicts=tuple(conflicts),
-        num_annotations=num_annotations,
         num_skipped=len(skipped),
         withdrawn=frozenset(skipped | ties),
         boxless=frozenset(boxless),

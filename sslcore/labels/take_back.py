@@ -97,7 +97,7 @@ def take_back(
     if not name or name.startswith(".") or set(name) & set("/\\"):
         raise UserError(f"--name {name}: a file's name is needed, without folders and a dot in front")
     manifest = read_manifest(dataset)
-    found = agree(_annotations(tool, path, confirmed), manifest, image_root=image_root)
+    found = agree(reader_of(tool, confirmed=confirmed)(path), manifest, image_root=image_root)
     file = labels / f"{name}.csv"
     before, absent = _before(file, manifest)
     elsewhere = _elsewhere(file, manifest, found.labels)
@@ -125,14 +125,6 @@ def take_back(
         conflicts=found.conflicts,
         elsewhere=elsewhere,
     )
-
-
-def _annotations(tool: str, path: Path, confirmed: bool) -> list[Annotation]:
-    try:
-        return list(reader_of(tool, confirmed=confirmed)(path))
-    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
-        why = " ".join(str(error).split())
-        raise UserError(f"{path} is not as {tool} writes it ({why}); export it again") from error
 
 
 def _before(file: Path, manifest: pd.DataFrame) -> tuple[dict[str, LabelRow], list[LabelRow]]:

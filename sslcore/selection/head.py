@@ -33,7 +33,6 @@ __all__ = [
     "pool_head",
     "predicted",
     "predictions",
-    "scaled",
     "steady",
 ]
 
@@ -73,11 +72,6 @@ def steady(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Round, so that what is equal but for the order of additions is equal: ties are ties."""
     rounded: NDArray[np.float64] = np.round(values / QUANTUM) * QUANTUM
     return rounded
-
-
-def scaled(pool: Pool) -> NDArray[np.float64]:
-    """Return all vectors as `Scaled` has them, in one piece [N, D]."""
-    return Scaled(pool)[np.arange(len(pool))]
 
 
 def known_labels(pool: Pool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -78,12 +78,6 @@ class Pool:
         row = position if self.vectors.order is None else int(self.vectors.order[position])
         return self.names[row] if self.names is not None else f"sample {row}"
 
-    def mean_probs(self) -> NDArray[np.float64]:
-        """Return class probabilities, averaged over the models where there are several, float64 [N, C]."""
-        assert self.probs is not None, "declare needs={'probs'}"
-        wide = np.asarray(self.probs, dtype=np.float64)
-        return wide.mean(axis=0) if wide.ndim == 3 else wide
-
     def the_score(self) -> tuple[str, NDArray[np.float64]]:
         """Return the name and values of the only score, or of that which is called ``score`` [N].
 

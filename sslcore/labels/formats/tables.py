@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sslcore.errors import UserError
@@ -105,7 +106,7 @@ def parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """
     try:
         table = pq.read_table(path)
-    except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise UserError(f"{path} is no Parquet file: {str(error).splitlines()[0]}") from None
     _check_columns(table.column_names, path)
     for number, row in enumerate(table.to_pylist(), 1):

@@ -41,6 +41,15 @@ def run(folder: Path, dataset: Path, backbone: Path, *, killed_at: int = 100, **
     return embed(settings, **given, monitor=KillingMonitor(killed_at))
 
 
+@pytest.fixture
+def killed(tmp_path: Path, source: Any, backbone: Path) -> Path:
+    """Return the data set of a run that was killed when four of five samples were done."""
+    dataset: Path = source.ingest()
+    with pytest.raises(Killed):
+        run(tmp_path, dataset, backbone, killed_at=4)
+    return dataset
+
+
 def test_a_kill_while_other_formats_are_written_costs_nothing(
     tmp_path: Path, source: Any, backbone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,32 +115,26 @@ def test_another_model_in_between_costs_only_its_own_parts(
 
 
 def test_what_a_process_of_a_killed_run_writes_later_is_not_mixed_in(
-    tmp_path: Path, source: Any, backbone: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, killed: Path, backbone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dataset = source.ingest()
-    with pytest.raises(Killed):
-        run(tmp_path, dataset, backbone, killed_at=4)
     (orphaned,) = (tmp_path / "work").iterdir()
 
     def written_late(folder: Path) -> None:
         (orphaned / "part-00009.parquet").write_bytes(b"late")
 
     monkeypatch.setattr("sslcore.embedding.embed.write_npy", written_late)
-    run(tmp_path, dataset, backbone, formats=("npy",))
+    run(tmp_path, killed, backbone, formats=("npy",))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         f"part-{number:05d}.parquet" for number in range(3)
     ]
 
 
 def test_a_part_that_cannot_be_read_costs_only_itself(
-    tmp_path: Path, source: Any, backbone: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, killed: Path, backbone: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    dataset = source.ingest()
-    with pytest.raises(Killed):
-        run(tmp_path, dataset, backbone, killed_at=4)
     (tmp_path / "work" / "run-00000" / "part-00000.parquet").write_bytes(b"half written")
     with caplog.at_level(logging.WARNING):
-        assert run(tmp_path, dataset, backbone).figures["num_new"] == 3
+        assert run(tmp_path, killed, backbone).figures["num_new"] == 3
     (message,) = caplog.messages
     assert message.endswith("part-00000.parquet cannot be read: the vectors it held are computed again")
 

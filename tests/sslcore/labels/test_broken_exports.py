@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from sslcore.errors import UserError
-from sslcore.labels.exchange import Annotation
-from sslcore.labels.formats import cvat, reader_of
+from sslcore.labels.exchange import Annotation, Box
+from sslcore.labels.formats import coco, cvat, reader_of
 
 COCO = {
     "categories": [{"id": 1, "name": "cat"}],
@@ -190,3 +190,23 @@ def test_an_xml_file_in_an_unknown_encoding_is_refused(encoding: str, tmp_path: 
     (tmp_path / "a.xml").write_text(f'<?xml version="1.0" encoding="{encoding}"?>{CVAT}')
     with pytest.raises(UserError, match=r"a\.xml is no XML"):
         list(cvat.read_reviewed(tmp_path / "a.xml"))
+
+
+def test_lightly_names_an_image_once_in_a_task(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"b\.json: 'a\.png' is in .*a\.json too"):
+        list(
+            reader_of("lightly")(
+                save(tmp_path, {"schema.json": SCHEMA, "a.json": CLASSES, "b.json": CLASSES})
+            )
+        )
+
+
+def test_coco_annotations_beside_a_prediction_are_read(tmp_path: Path) -> None:
+    (said,) = coco.read_reviewed(save(tmp_path, {"a.json": COCO}))
+    assert (said.label, said.boxes) == ("cat", (Box("cat", 1, 2, 3, 4),))
+    assert said.size == (40, 20)
+
+
+def test_suggestions_are_read_from_coco_with_their_scores(tmp_path: Path) -> None:
+    (said,) = coco.read(save(tmp_path, {"a.json": COCO}))
+    assert [box.score for box in said.boxes] == [None, 0.5]

@@ -10,22 +10,9 @@ import pytest
 from sslcore.errors import UserError
 from sslcore.labels import Box, Suggestion
 from sslcore.labels.exchange import Annotation, HandOver
-from sslcore.labels.formats import FORMATS, coco, cvat, reader_of, writer_of
+from sslcore.labels.formats import FORMATS, cvat, reader_of, writer_of
 
-COCO = {
-    "categories": [{"id": 1, "name": "cat"}],
-    "images": [{"id": 1, "file_name": "a.png", "sample_id": "s", "width": 40, "height": 20}],
-    "annotations": [
-        {"image_id": 1, "category_id": 1},
-        {"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]},
-        {"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5},
-    ],
-}
 SCHEMA = {"task_type": "classification", "categories": [{"id": 0, "name": "cat"}, {"id": 1, "name": "dog"}]}
-CLASSES = {
-    "file_name": "a.png",
-    "predictions": [{"category_id": 0, "probabilities": [0.75, 0.25]}, {"category_id": 1, "score": 0.5}],
-}
 Files = dict[str, Any]
 
 
@@ -74,15 +61,6 @@ def test_lightly_tasks_that_disagree_are_several_annotators_and_keep_the_boxes(t
         ("three", "cat"),
     ]
     assert {each.boxes for each in said} == {(Box("dog", 1, 2, 3, 4),)}
-
-
-def test_lightly_names_an_image_once_in_a_task(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"b\.json: 'a\.png' is in .*a\.json too"):
-        list(
-            reader_of("lightly")(
-                save(tmp_path, {"schema.json": SCHEMA, "a.json": CLASSES, "b.json": CLASSES})
-            )
-        )
 
 
 def task(filename: str, suggestion: Suggestion | None = None) -> HandOver:
@@ -161,23 +139,6 @@ def test_what_has_no_label_yet_is_not_skipped(tmp_path: Path) -> None:
     (tmp_path / "folders" / "_unlabelled" / "a.png").touch()
     (said,) = reader_of("folders")(tmp_path / "folders")
     assert (said.label, said.skipped) == (None, False)
-
-
-def test_coco_annotations_beside_a_prediction_are_read(tmp_path: Path) -> None:
-    (said,) = coco.read_reviewed(save(tmp_path, {"a.json": COCO}))
-    assert (said.label, said.boxes) == ("cat", (Box("cat", 1, 2, 3, 4),))
-
-
-def test_suggestions_are_read_from_coco_with_their_scores(tmp_path: Path) -> None:
-    (said,) = coco.read(save(tmp_path, {"a.json": COCO}))
-    assert [box.score for box in said.boxes] == [None, 0.5]
-
-
-def test_coco_and_cvat_say_how_large_the_image_was_that_the_boxes_are_on(tmp_path: Path) -> None:
-    (said,) = coco.read(save(tmp_path, {"a.json": COCO}))
-    assert said.size == (40, 20)
-    (said,) = read_cvat(tmp_path, '<tag label="cat"/>')
-    assert said.size == (80, 40)
 
 
 def test_fiftyone_has_null_for_what_has_no_suggestion(tmp_path: Path) -> None:
@@ -282,3 +243,8 @@ def test_blanks_around_a_class_are_cut_off(tmp_path: Path) -> None:
     assert said.label == "cat"
     (said,) = read_cvat(tmp_path, '<tag label=" cat "/><tag label="cat"/>')
     assert said.label == "cat"
+
+
+def test_cvat_says_how_large_the_image_was_that_the_boxes_are_on(tmp_path: Path) -> None:
+    (said,) = read_cvat(tmp_path, '<tag label="cat"/>')
+    assert said.size == (80, 40)

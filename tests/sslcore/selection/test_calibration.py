@@ -4,12 +4,21 @@ import math
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sslcore.selection import calibration
 from sslcore.selection.calibration import calibrated_predictions, calibration_error, pick_temperature
-from sslcore.selection.head import fit_head, scaled
+from sslcore.selection.head import fit_head
 from sslcore.selection.pool import Pool
 from sslcore.selection.vectors import Vectors
+
+
+def scaled(pool: Pool) -> NDArray[np.float64]:
+    """Return all vectors with mean 0 and a mean squared length of 1."""
+    x = pool.vectors.exact(np.arange(len(pool)))
+    x = x - x.mean(axis=0)
+    found: NDArray[np.float64] = x / np.sqrt((x**2).sum(axis=1).mean())
+    return found
 
 
 def softmax(scores: list[float], temperature: float) -> list[float]:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from sslcore.errors import UserError
 from sslcore.selection import select
-from sslcore.selection.head import PENALTY, Head, committee, fit_head, pool_head, predictions, scaled
+from sslcore.selection.head import PENALTY, Head, committee, fit_head, pool_head, predictions
 from sslcore.selection.pool import Pool
+from sslcore.selection.scaled import Scaled
 from sslcore.selection.vectors import Vectors
 
 
@@ -73,7 +74,7 @@ def test_scale_and_middle_of_the_embeddings_do_not_matter() -> None:
     labels[20:] = -1
     one, two = predictions(as_pool(x, labels)), predictions(as_pool(1000 * x + 77, labels))
     np.testing.assert_allclose(one, two, atol=1e-5)
-    assert scaled(as_pool(np.ones((4, 3)), labels[:4])).tolist() == [[0.0] * 3] * 4
+    assert Scaled(as_pool(np.ones((4, 3)), labels[:4]))[np.arange(4)].tolist() == [[0.0] * 3] * 4
 
 
 def test_the_number_of_threads_does_not_matter_at_all() -> None:
